@@ -1,0 +1,134 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { ClientAuth, ClientMetadata, Configuration, CustomFetch, ServerMetadata } from "openid-client";
+import { isLoopback } from "../platform/loopback.js";
+
+/** Which authorization server to ask, and how. */
+export interface DiscoveryOptions {
+  /** The issuer, exactly as the authorization server writes it; compared byte for byte. */
+  readonly issuer: string;
+  /** Time-out of the request in milliseconds. By default, 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Replaces the global fetch, for a proxy or a certificate authority of your own. */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+/** The authorization server could not be discovered. */
+export class DiscoveryError extends Error {
+  override readonly name = "DiscoveryError";
+  readonly code = "ERR_MESHAUTH_DISCOVERY";
+  /** "unreachable" may pass by itself; "refused" needs somebody to change something. */
+  readonly kind: "unreachable" | "refused";
+
+  constructor(kind: DiscoveryError["kind"], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/**
+ * Checks that an issuer can be used: an https URL without query and fragment (RFC 8414 §2); plain http for loopback
+ * only.
+ *
+ * Throws a TypeError otherwise.
+ */
+export function parseIssuer(issuer: string): URL {
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw new TypeError(`issuer ${JSON.stringify(issuer)} is not a URL; write it as the authorization server does`);
+  }
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    throw new TypeError(`issuer ${issuer} is plain http; that is allowed for loopback only`);
+  }
+  if (url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "") {
+    throw new TypeError("issuer has a query, a fragment or credentials in it; an issuer has none of them");
+  }
+  return url;
+}
+
+/**
+ * Fetches the metadata of an authorization server (OpenID Connect Discovery 1.0 §4) and checks that it is the one
+ * asked for.
+ *
+ * Throws a DiscoveryError.
+ */
+export async function discover(options: DiscoveryOptions): Promise<ServerMetadata> {
+  const url = parseIssuer(options.issuer);
+  const client = await import("openid-client");
+  let configuration: Configuration;
+  try {
+    // openid-client wants a client id; discovery has no use for it.
+    configuration = await client.discovery(url, "discovery", undefined, client.None(), {
+      timeout: (options.timeoutMs ?? defaultTimeoutMs) / 1000,
+      ...(options.fetch === undefined ? {} : { [client.customFetch]: options.fetch as CustomFetch }),
+      ...(url.protocol === "http:" ? { execute: [client.allowInsecureRequests] } : {}),
+    });
+  } catch (error) {
+    throw toDiscoveryError(options.issuer, error);
+  }
+  const metadata = configuration.serverMetadata();
+  // openid-client compares after URL normalisation; tokens are compared byte for byte, so this has to be as well.
+  if (metadata.issuer !== options.issuer) {
+    throw new DiscoveryError(
+      "refused",
+      `the authorization server at ${options.issuer} calls itself ${metadata.issuer}; configure exactly that issuer`,
+    );
+  }
+  return metadata;
+}
+
+/** Time-out of requests to the authorization server in milliseconds. */
+export const defaultTimeoutMs = 10_000;
+
+/** What configures one request of openid-client. */
+export interface RequestConfiguration {
+  readonly server: ServerMetadata;
+  readonly clientId: string;
+  readonly metadata?: Partial<ClientMetadata>;
+  readonly authentication: ClientAuth;
+  readonly timeoutMs: number;
+  readonly fetch: typeof fetch;
+}
+
+/** Creates a configuration of openid-client for one request. */
+export async function configureRequest(request: RequestConfiguration): Promise<Configuration> {
+  const client = await import("openid-client");
+  const { server, clientId, metadata, authentication } = request;
+  const configuration = new client.Configuration(server, clientId, metadata, authentication);
+  configuration.timeout = request.timeoutMs / 1000;
+  configuration[client.customFetch] = request.fetch as CustomFetch;
+  if (new URL(server.issuer).protocol === "http:") client.allowInsecureRequests(configuration);
+  return configuration;
+}
+
+function toDiscoveryError(issuer: string, error: unknown): DiscoveryError {
+  const code = (error as { code?: unknown }).code;
+  const status = responseStatus(error);
+  if (status !== undefined) {
+    const kind = status >= 500 || status === 429 ? "unreachable" : "refused";
+    return new DiscoveryError(kind, `discovery at ${issuer} was answered with HTTP ${status}`);
+  }
+  if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") {
+    return new DiscoveryError("refused", `discovery at ${issuer} describes another issuer`);
+  }
+  if (typeof code === "string" && code.startsWith("OAUTH_") && code !== "OAUTH_TIMEOUT" && code !== "OAUTH_ABORT") {
+    return new DiscoveryError("refused", `discovery at ${issuer} was answered with no metadata (${code})`);
+  }
+  return new DiscoveryError("unreachable", `${issuer} cannot be reached (${networkReason(error)})`);
+}
+
+function responseStatus(error: unknown): number | undefined {
+  const cause = (error as { cause?: unknown }).cause;
+  return cause instanceof Response && cause.status !== 200 ? cause.status : undefined;
+}
+
+/** Names why a request did not get through, without quoting anything of it. */
+export function networkReason(error: unknown): string {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const code = (current as { code?: unknown }).code;
+    if (code === "OAUTH_TIMEOUT" || current.name === "TimeoutError") return "timed out";
+    if (typeof code === "string" && !code.startsWith("OAUTH_")) return code;
+  }
+  return "no answer";
+}

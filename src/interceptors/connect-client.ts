@@ -1,0 +1,155 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  Code,
+  ConnectError,
+  type Interceptor,
+  type StreamRequest,
+  type StreamResponse,
+  type UnaryRequest,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import { isLoopback } from "../platform/loopback.js";
+import { RuleError } from "../rules/problem.js";
+import {
+  createTokenRequirements,
+  type TokenRequirement,
+  type TokenRequirementOptions,
+} from "../rules/token-requirement.js";
+import type { AccessToken } from "../tokens/access-token.js";
+import { TokenError } from "../tokens/token-error.js";
+import type { TokenSource } from "../tokens/token-source.js";
+import { saysTokenRefused, tokenErrorToConnectError } from "./connect-error.js";
+
+/** Options of createConnectInterceptor(). */
+export interface ConnectInterceptorOptions extends TokenRequirementOptions {
+  /** Where tokens come from. */
+  readonly tokenSource: TokenSource;
+}
+
+type Request = UnaryRequest | StreamRequest;
+type Response = UnaryResponse | StreamResponse;
+type AnyFn = (request: Request) => Promise<Response>;
+
+/**
+ * Creates an interceptor for Connect clients. Each call gets a token for exactly the audience and the scopes that the
+ * rule of its RPC demands. If the server refuses the token, the call is tried once more with another one, as long as
+ * nothing of it can have happened: unary calls, and server streams before their first message.
+ *
+ * A call that brings its own `authorization` header keeps it. Tokens go to https and to loopback only: other calls fail
+ * with FAILED_PRECONDITION. Without a token, a call fails with UNAVAILABLE or UNAUTHENTICATED, and a TokenError as its
+ * cause.
+ *
+ * ```ts
+ * const transport = createConnectTransport({
+ *   baseUrl: "https://payment-service.internal",
+ *   httpVersion: "2",
+ *   interceptors: [createConnectInterceptor({ tokenSource, service: OrderService })],
+ * });
+ * ```
+ */
+export function createConnectInterceptor(options: ConnectInterceptorOptions): Interceptor {
+  const { tokenSource } = options;
+  const requirementOf = createTokenRequirements(options);
+  return (next) => async (request) => {
+    if (request.header.has("authorization")) {
+      assertConfidential(request.url);
+      return await next(request);
+    }
+    const requirement = lookUp(requirementOf, request);
+    if (requirement === undefined) return await next(request);
+    assertConfidential(request.url);
+    const call = { tokenSource, requirement, next: next as AnyFn };
+    if (!request.stream) return await callTwice(call, request, () => request);
+    if (request.method.methodKind !== "server_streaming") return await callOnce(call, request);
+    return await callServerStream(call, request);
+  };
+}
+
+interface Call {
+  readonly tokenSource: TokenSource;
+  readonly requirement: TokenRequirement;
+  readonly next: AnyFn;
+}
+
+function lookUp(
+  requirementOf: ReturnType<typeof createTokenRequirements>,
+  { method }: Request,
+): TokenRequirement | undefined {
+  try {
+    return requirementOf(method);
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    throw new ConnectError(error.message, Code.FailedPrecondition, undefined, undefined, error);
+  }
+}
+
+function assertConfidential(url: string): void {
+  const { protocol, hostname, host } = new URL(url);
+  if (protocol === "https:" || isLoopback(hostname)) return;
+  throw new ConnectError(`no access token is sent to ${host} over plain http; use https`, Code.FailedPrecondition);
+}
+
+async function getToken({ tokenSource, requirement }: Call, signal: AbortSignal): Promise<AccessToken> {
+  try {
+    return await tokenSource.get(requirement, { signal });
+  } catch (error) {
+    throw error instanceof TokenError ? tokenErrorToConnectError(error, signal) : error;
+  }
+}
+
+async function callOnce(call: Call, request: Request): Promise<Response> {
+  const token = await getToken(call, request.signal);
+  request.header.set("authorization", token.authorization);
+  return await call.next(request);
+}
+
+/** Calls, and once more with another token if the server refused the first one. `replay` makes the request again. */
+async function callTwice(call: Call, first: Request, replay: () => Request): Promise<Response> {
+  const token = await getToken(call, first.signal);
+  first.header.set("authorization", token.authorization);
+  try {
+    return await awaitFirstMessage(await call.next(first));
+  } catch (error) {
+    if (!saysTokenRefused(error, call.requirement.audience)) throw error;
+    if (!call.tokenSource.refused(call.requirement, token)) throw error;
+    const other = await getToken(call, first.signal);
+    if (other.value === token.value) throw error;
+    const second = replay();
+    second.header.set("authorization", other.authorization);
+    return await call.next(second);
+  }
+}
+
+async function callServerStream(call: Call, request: StreamRequest): Promise<Response> {
+  const messages: StreamRequest["message"] extends AsyncIterable<infer M> ? M[] : never = [];
+  for await (const message of request.message) messages.push(message);
+  const again = (): Request => ({ ...request, message: replayed(messages) });
+  return await callTwice(call, again(), again);
+}
+
+async function* replayed<T>(messages: readonly T[]): AsyncGenerator<T> {
+  yield* messages;
+}
+
+// A refused stream may look fine until it is read: gRPC says so in the trailers.
+async function awaitFirstMessage(response: Response): Promise<Response> {
+  if (!response.stream) return response;
+  const iterator = response.message[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return { ...response, message: resumed(first, iterator) };
+}
+
+async function* resumed<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
+  let finished = false;
+  try {
+    for (let result = first; ; result = await rest.next()) {
+      finished = result.done === true;
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    if (!finished) await rest.return?.();
+  }
+}

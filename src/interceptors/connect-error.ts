@@ -1,0 +1,54 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
+import { TokenError } from "../tokens/token-error.js";
+import type { Refusal } from "../verification/refusal.js";
+import { detailsOf, escapedRefusalMessage, hasRefusal, isTokenRefused, toOutcome } from "./outcome.js";
+
+/** The error that ends a refused call, on the server. */
+export function refusalToConnectError(refusal: Refusal): ConnectError {
+  const outcome = toOutcome(refusal);
+  const header = outcome.wwwAuthenticate === undefined ? {} : { "www-authenticate": outcome.wwwAuthenticate };
+  const details = detailsOf(outcome).map((value) =>
+    value.$typeName === ErrorInfoSchema.typeName ? { desc: ErrorInfoSchema, value } : { desc: RetryInfoSchema, value },
+  );
+  return new ConnectError(outcome.message, outcome.code as Code, header, details);
+}
+
+/**
+ * What a server says when its handler failed. A refusal from further downstream must not look like ours: the caller
+ * would drop a good token and repeat side effects.
+ */
+export function containEscapedRefusal(error: unknown): unknown {
+  if (!(error instanceof ConnectError)) return error;
+  const isLocal = error.cause instanceof TokenError && error.code === Code.Unauthenticated;
+  if (!isLocal && !hasRefusal(error.findDetails(ErrorInfoSchema))) return error;
+  return new ConnectError(escapedRefusalMessage, Code.Internal, undefined, undefined, error);
+}
+
+/** Whether an error, on the client, says that the server refused the token of this call before a handler ran. */
+export function saysTokenRefused(error: unknown, audience: string): boolean {
+  return (
+    error instanceof ConnectError &&
+    error.code === Code.Unauthenticated &&
+    isTokenRefused(error.findDetails(ErrorInfoSchema), audience)
+  );
+}
+
+/** The error that ends a call for which there is no token, on the client. Its cause is the TokenError. */
+export function tokenErrorToConnectError(error: TokenError, signal: AbortSignal): ConnectError {
+  return new ConnectError(error.message, codeOf(error, signal), undefined, undefined, error);
+}
+
+function codeOf(error: TokenError, signal: AbortSignal): Code {
+  switch (error.kind) {
+    case "unavailable":
+      return Code.Unavailable;
+    case "refused":
+      return Code.Unauthenticated;
+    case "cancelled":
+      return signal.aborted ? ConnectError.from(signal.reason, Code.Canceled).code : Code.DeadlineExceeded;
+  }
+}

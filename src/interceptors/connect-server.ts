@@ -1,0 +1,219 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import {
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  type ContextKey,
+  type ContextValues,
+  createContextKey,
+  type HandlerContext,
+  type Interceptor,
+  type StreamRequest,
+  type StreamResponse,
+} from "@connectrpc/connect";
+import { problemAt, RuleError, rpcName } from "../rules/problem.js";
+import type { Decision } from "../verification/decision.js";
+import type { Principal } from "../verification/principal.js";
+import type { ResourceServer } from "../verification/resource-server.js";
+import { containEscapedRefusal, refusalToConnectError } from "./connect-error.js";
+import { TokenExpiryTimer } from "./token-expiry-timer.js";
+
+type Admission = Extract<Decision, { allowed: true }>;
+
+/** The part of an adapter's options that guardConnect() looks at. */
+export interface ConnectServerOptions extends ConnectRouterOptions {
+  readonly routes: (router: ConnectRouter) => unknown;
+}
+
+const principalKey: ContextKey<Principal | undefined> = createContextKey<Principal | undefined>(undefined, {
+  description: "meshauth principal",
+});
+
+/**
+ * Who calls, for handlers of a server guarded by guardConnect().
+ *
+ * Throws if the RPC is public: then nobody knows.
+ */
+export function getPrincipal(context: { readonly values: ContextValues }): Principal {
+  const principal = context.values.get(principalKey);
+  if (principal === undefined) {
+    throw new Error("this call has no principal: its RPC is public, or its server is not guarded by guardConnect()");
+  }
+  return principal;
+}
+
+/**
+ * Guards a Connect server: give the adapter what this returns. Callers are checked at the gate, before a byte of the body
+ * is read; the interceptor makes sure that the gate ran, and follows streams to their end. Works for Connect, gRPC and
+ * gRPC-Web, with connectNodeAdapter() and every other adapter that takes `routes`.
+ *
+ * The adapter throws a RuleError while it sets up its routes if one of them has no rule. Options that a route replaces
+ * keep our gate and interceptor in front.
+ *
+ * ```ts
+ * http2.createServer(connectNodeAdapter(guardConnect(resourceServer, { routes })));
+ * ```
+ */
+export function guardConnect<T extends ConnectServerOptions>(resourceServer: ResourceServer, options: T): T {
+  const guard = createGuard(resourceServer);
+  return {
+    ...options,
+    ...guard.protect(options),
+    routes: (router: ConnectRouter) => {
+      const uncovered: DescMethod[] = [];
+      const result = options.routes(guardRouter(router, guard, resourceServer, uncovered));
+      if (uncovered.length > 0) throw new RuleError(uncovered.map((method) => problemAt(method, notServed)));
+      return result;
+    },
+  };
+}
+
+const notServed = "is routed, but its service is not among the services of createResourceServer()";
+
+type GuardOptions = Pick<ConnectRouterOptions, "requestGate" | "interceptors">;
+
+interface Guard {
+  /** Puts our gate and interceptor in front of those of some options. */
+  protect(options: GuardOptions): Required<GuardOptions>;
+}
+
+function createGuard(resourceServer: ResourceServer): Guard {
+  // Tied to the Headers object of one request: nothing that a caller sends can look like it.
+  const admissions = new WeakMap<Headers, Admission>();
+
+  async function admit(
+    context: Pick<HandlerContext, "method" | "values" | "requestHeader" | "protocolName">,
+  ): Promise<Admission> {
+    const { method, values, requestHeader, protocolName } = context;
+    const decision = await resourceServer.authorize({
+      method,
+      rpc: rpcName(method),
+      authorization: requestHeader.get("authorization"),
+      protocol: protocolName,
+    });
+    if (!decision.allowed) throw refusalToConnectError(decision.refusal);
+    values.set(principalKey, decision.principal);
+    admissions.set(requestHeader, decision);
+    return decision;
+  }
+
+  const interceptor: Interceptor = (next) => async (request) => {
+    const admitted = admissions.get(request.header);
+    const admission =
+      admitted !== undefined && admitted.rule.method === request.method
+        ? admitted
+        : await admit({
+            method: request.method,
+            values: request.contextValues,
+            requestHeader: request.header,
+            protocolName: "unknown",
+          });
+    try {
+      if (!request.stream) return await next(request);
+      return await followStream(resourceServer, admission, request, next as StreamFn);
+    } catch (error) {
+      throw containEscapedRefusal(error);
+    }
+  };
+
+  return {
+    protect({ requestGate, interceptors = [] }) {
+      return {
+        interceptors: [interceptor, ...interceptors],
+        async requestGate(context) {
+          await admit(context);
+          await requestGate?.(context);
+        },
+      };
+    },
+  };
+}
+
+// Per-service options replace those of the router (connect-es #1077); ours go in front of whatever replaces them.
+function guardRouter(
+  router: ConnectRouter,
+  guard: Guard,
+  { rules }: ResourceServer,
+  uncovered: DescMethod[],
+): ConnectRouter {
+  const replaced = (options: Partial<ConnectRouterOptions> | undefined): Partial<ConnectRouterOptions> | undefined =>
+    options === undefined || !("interceptors" in options || "requestGate" in options)
+      ? options
+      : { ...options, ...guard.protect(options) };
+  const note = (methods: readonly DescMethod[]): void => {
+    uncovered.push(...methods.filter((method) => rules.forMethod(method) === undefined));
+  };
+  const guarded: ConnectRouter = {
+    handlers: router.handlers,
+    service(service, implementation, options) {
+      note(service.methods);
+      router.service(service, implementation, replaced(options));
+      return guarded;
+    },
+    rpc(method, implementation, options) {
+      note([method]);
+      router.rpc(method, implementation, replaced(options));
+      return guarded;
+    },
+  };
+  return guarded;
+}
+
+type StreamFn = (request: StreamRequest) => Promise<StreamResponse>;
+
+async function followStream(
+  { clock, clockToleranceMs }: ResourceServer,
+  { rule, principal }: Admission,
+  request: StreamRequest,
+  next: StreamFn,
+): Promise<StreamResponse> {
+  if (principal === undefined || rule.rule.onTokenExpiry === "keep") {
+    const response = await next(request);
+    return { ...response, message: containErrors(response.message) };
+  }
+  const timer = new TokenExpiryTimer(clock, principal.expiresAt + clockToleranceMs, () =>
+    refusalToConnectError({
+      reason: "TOKEN_EXPIRED",
+      cause: "the token expired during the stream",
+      audience: rule.audience,
+      stream: true,
+    }),
+  );
+  try {
+    const signal = AbortSignal.any([request.signal, timer.signal]);
+    const response = await timer.race(next({ ...request, signal }));
+    return { ...response, message: untilExpiry(response.message, timer) };
+  } catch (error) {
+    timer.stop();
+    throw error;
+  }
+}
+
+async function* containErrors<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw containEscapedRefusal(error);
+  }
+}
+
+async function* untilExpiry<T>(messages: AsyncIterable<T>, timer: TokenExpiryTimer): AsyncGenerator<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  let finished = false;
+  try {
+    for (;;) {
+      const result = await timer.race(iterator.next());
+      finished = result.done === true;
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } catch (error) {
+    throw timer.expired ? error : containEscapedRefusal(error);
+  } finally {
+    timer.stop();
+    // The handler may be waiting for something that never comes; its signal is aborted, and nobody waits for it here.
+    if (!finished) iterator.return?.().catch(() => {});
+  }
+}

@@ -1,0 +1,207 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type InterceptingCallInterface,
+  type InterceptingListener,
+  type InterceptorOptions,
+  type MessageContext,
+  Metadata,
+  type NextCall,
+  type StatusObject,
+  type status,
+} from "@grpc/grpc-js";
+import type { Clock } from "../platform/clock.js";
+import type { TokenRequirement } from "../rules/token-requirement.js";
+import type { AccessToken } from "../tokens/access-token.js";
+import type { TokenSource } from "../tokens/token-source.js";
+import { statusSaysTokenRefused, tokenErrorToStatus } from "./grpc-status.js";
+
+/** What one call of a grpc-js client needs. */
+export interface AuthenticatedCallOptions {
+  readonly tokenSource: TokenSource;
+  readonly requirement: TokenRequirement;
+  readonly clock: Clock;
+  readonly callOptions: InterceptorOptions;
+  readonly nextCall: NextCall;
+}
+
+type Operation = (call: InterceptingCallInterface) => void;
+
+const silent: InterceptingListener = { onReceiveMetadata() {}, onReceiveMessage() {}, onReceiveStatus() {} };
+
+/**
+ * A call that waits for its token, and is made again with another one if the server refuses the first. What the client
+ * does with the call is recorded until the first message arrives, so that it can be done again.
+ */
+export class AuthenticatedCall implements InterceptingCallInterface {
+  readonly #options: AuthenticatedCallOptions;
+  readonly #deadline: number | undefined;
+  readonly #cancelled = new AbortController();
+  #metadata = new Metadata();
+  #listener: InterceptingListener = silent;
+  #call: InterceptingCallInterface | undefined;
+  /** What was done with the call so far; `undefined` once it cannot be done again. */
+  #recorded: Operation[] | undefined = [];
+  #heldMetadata: Metadata | undefined;
+  #ended = false;
+
+  constructor(options: AuthenticatedCallOptions) {
+    this.#options = options;
+    this.#deadline = toTime(options.callOptions.deadline);
+  }
+
+  start(metadata: Metadata, listener?: Partial<InterceptingListener>): void {
+    this.#metadata = metadata;
+    this.#listener = { ...silent, ...bind(listener) };
+    if (metadata.get("authorization").length > 0) {
+      this.#recordNothing(this.#begin(metadata, this.#listener));
+      return;
+    }
+    this.#withToken((token) => {
+      const call = this.#begin(withAuthorization(metadata, token), this.#firstAttempt(token));
+      if (this.#options.callOptions.method_definition.requestStream) this.#recordNothing(call);
+    });
+  }
+
+  sendMessageWithContext(context: MessageContext, message: unknown): void {
+    this.#do((call) => call.sendMessageWithContext(context, message));
+  }
+
+  sendMessage(message: unknown): void {
+    this.#do((call) => call.sendMessage(message));
+  }
+
+  startRead(): void {
+    this.#do((call) => call.startRead());
+  }
+
+  halfClose(): void {
+    this.#do((call) => call.halfClose());
+  }
+
+  cancelWithStatus(code: status, details: string): void {
+    this.#cancelled.abort();
+    if (this.#call !== undefined) this.#call.cancelWithStatus(code, details);
+    else this.#end({ code, details, metadata: new Metadata() });
+  }
+
+  getPeer(): string {
+    return this.#call?.getPeer() ?? "unknown";
+  }
+
+  getAuthContext(): ReturnType<InterceptingCallInterface["getAuthContext"]> {
+    return this.#call?.getAuthContext() ?? null;
+  }
+
+  #do(operation: Operation): void {
+    this.#recorded?.push(operation);
+    if (this.#call !== undefined) operation(this.#call);
+  }
+
+  /** Does something with a token, at once if there is one; ends the call if there is none. */
+  #withToken(use: (token: AccessToken) => void): void {
+    const { tokenSource, requirement, clock } = this.#options;
+    const token = tokenSource.get(requirement, { signal: this.#cancelled.signal, deadline: this.#deadline });
+    if (!(token instanceof Promise)) {
+      use(token);
+      return;
+    }
+    token.then(
+      (value) => {
+        if (!this.#ended) use(value);
+      },
+      (error: unknown) => this.#end(tokenErrorToStatus(error, this.#deadline, clock.now())),
+    );
+  }
+
+  #begin(metadata: Metadata, listener: InterceptingListener): InterceptingCallInterface {
+    const { nextCall, callOptions } = this.#options;
+    const call = nextCall(callOptions);
+    this.#call = call;
+    call.start(metadata, listener);
+    for (const operation of this.#recorded ?? []) operation(call);
+    return call;
+  }
+
+  #recordNothing(_begun: InterceptingCallInterface): void {
+    this.#recorded = undefined;
+  }
+
+  // Metadata is held back until it is certain that this attempt counts: a client must not see it twice.
+  #firstAttempt(token: AccessToken): InterceptingListener {
+    return {
+      onReceiveMetadata: (metadata) => {
+        if (this.#recorded === undefined) this.#listener.onReceiveMetadata(metadata);
+        else this.#heldMetadata = metadata;
+      },
+      onReceiveMessage: (message) => {
+        this.#settle();
+        this.#listener.onReceiveMessage(message);
+      },
+      onReceiveStatus: (received) => {
+        if (this.#recorded !== undefined && this.#mayRetry(token, received)) {
+          this.#retry(token, received);
+          return;
+        }
+        this.#settle();
+        this.#end(received);
+      },
+    };
+  }
+
+  #settle(): void {
+    this.#recorded = undefined;
+    if (this.#heldMetadata === undefined) return;
+    this.#listener.onReceiveMetadata(this.#heldMetadata);
+    this.#heldMetadata = undefined;
+  }
+
+  #mayRetry(token: AccessToken, received: StatusObject): boolean {
+    const { tokenSource, requirement } = this.#options;
+    return (
+      !this.#cancelled.signal.aborted &&
+      statusSaysTokenRefused(received, requirement.audience) &&
+      tokenSource.refused(requirement, token)
+    );
+  }
+
+  #retry(refused: AccessToken, received: StatusObject): void {
+    this.#call = undefined;
+    this.#heldMetadata = undefined;
+    this.#withToken((token) => {
+      if (token.value === refused.value) {
+        this.#end(received);
+        return;
+      }
+      const call = this.#begin(withAuthorization(this.#metadata, token), this.#listener);
+      this.#recordNothing(call);
+    });
+  }
+
+  #end(received: StatusObject): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#listener.onReceiveStatus(received);
+  }
+}
+
+function withAuthorization(metadata: Metadata, token: AccessToken): Metadata {
+  const authorized = metadata.clone();
+  authorized.set("authorization", token.authorization);
+  return authorized;
+}
+
+function bind(listener: Partial<InterceptingListener> = {}): Partial<InterceptingListener> {
+  const { onReceiveMetadata, onReceiveMessage, onReceiveStatus } = listener;
+  return {
+    ...(onReceiveMetadata && { onReceiveMetadata: onReceiveMetadata.bind(listener) }),
+    ...(onReceiveMessage && { onReceiveMessage: onReceiveMessage.bind(listener) }),
+    ...(onReceiveStatus && { onReceiveStatus: onReceiveStatus.bind(listener) }),
+  };
+}
+
+function toTime(deadline: Date | number | undefined): number | undefined {
+  const time = deadline instanceof Date ? deadline.getTime() : deadline;
+  return time === Infinity ? undefined : time;
+}

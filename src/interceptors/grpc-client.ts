@@ -1,0 +1,49 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { DescService } from "@bufbuild/protobuf";
+import { InterceptingCall, type Interceptor } from "@grpc/grpc-js";
+import { grpcPath } from "../grpc-js/service-definition.js";
+import { isLoopbackTarget } from "../grpc-js/target.js";
+import { type Clock, systemClock } from "../platform/clock.js";
+import { createTokenRequirements, type TokenRequirementOptions } from "../rules/token-requirement.js";
+import type { TokenSource } from "../tokens/token-source.js";
+import { AuthenticatedCall } from "./grpc-client-call.js";
+
+/** Options of createGrpcInterceptor(). */
+export interface GrpcInterceptorOptions extends TokenRequirementOptions {
+  /** Where tokens come from. */
+  readonly tokenSource: TokenSource;
+  /** The services that are called. Calls of other services are left alone and get no token. */
+  readonly services: readonly DescService[];
+  /**
+   * Where the calls go. An interceptor of grpc-js sees neither the channel nor its security, so it has to be said:
+   * `{ tls: true }` for a channel with TLS, or a target, which then must be loopback.
+   */
+  readonly channel: { readonly tls: true } | { readonly target: string };
+  /** The time. By default, the machine's. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Creates an interceptor for grpc-js clients, with the behaviour of createConnectInterceptor().
+ *
+ * Throws a TypeError if tokens would go over plaintext beyond loopback, and a RuleError if an RPC of the services has no
+ * rule.
+ */
+export function createGrpcInterceptor(options: GrpcInterceptorOptions): Interceptor {
+  const { channel, tokenSource, clock = systemClock } = options;
+  if (!("tls" in channel && channel.tls) && !("target" in channel && isLoopbackTarget(channel.target))) {
+    const target = "target" in channel ? channel.target : "a channel without TLS";
+    throw new TypeError(`no access token is sent to ${target} in plaintext; use TLS`);
+  }
+  const requirementOf = createTokenRequirements(options);
+  const requirements = new Map(
+    options.services.flatMap(({ methods }) => methods).map((method) => [grpcPath(method), requirementOf(method)]),
+  );
+  return (callOptions, nextCall) => {
+    const requirement = requirements.get(callOptions.method_definition.path);
+    if (requirement === undefined) return new InterceptingCall(nextCall(callOptions));
+    return new InterceptingCall(new AuthenticatedCall({ tokenSource, requirement, clock, callOptions, nextCall }));
+  };
+}

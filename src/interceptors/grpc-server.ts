@@ -1,0 +1,113 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type Metadata,
+  Server,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type ServerOptions,
+  status,
+} from "@grpc/grpc-js";
+import { grpcPath } from "../grpc-js/service-definition.js";
+import type { Decision } from "../verification/decision.js";
+import type { Principal } from "../verification/principal.js";
+import type { ResourceServer } from "../verification/resource-server.js";
+import { containEscapedStatus, refusalToStatus } from "./grpc-status.js";
+
+// Tied to the Metadata object of one call, which its handler gets to see.
+const principals = new WeakMap<Metadata, Principal>();
+
+/**
+ * Who calls, for handlers of a server guarded by guardGrpc().
+ *
+ * Throws if the RPC is public: then nobody knows.
+ */
+export function getPrincipal(call: { readonly metadata: Metadata }): Principal {
+  const principal = principals.get(call.metadata);
+  if (principal === undefined) {
+    throw new Error("this call has no principal: its RPC is public, or its server is not guarded by guardGrpc()");
+  }
+  return principal;
+}
+
+/**
+ * Creates a grpc-js server whose calls are guarded by guardGrpc(), in front of the interceptors of the options.
+ *
+ * ```ts
+ * const server = createGuardedServer(resourceServer);
+ * addService(server, InventoryService, handlers);
+ * ```
+ */
+export function createGuardedServer(resourceServer: ResourceServer, options: ServerOptions = {}): Server {
+  return new Server({ ...options, interceptors: [guardGrpc(resourceServer), ...(options.interceptors ?? [])] });
+}
+
+/**
+ * Creates the interceptor that guards a grpc-js server. Callers are checked before a message is read. It has to be the
+ * first of the server's interceptors; createGuardedServer() sees to that.
+ */
+export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
+  const methods = new Map(resourceServer.rules.all.map(({ method }) => [grpcPath(method), method]));
+  return (definition, call) => {
+    // The path that the handler was registered with, not the one that the caller sent.
+    const { path } = definition;
+    let stopTimer: (() => void) | undefined;
+    let over = false;
+    const finish = (): void => {
+      over = true;
+      stopTimer?.();
+    };
+    return new ServerInterceptingCall(call, {
+      start(next) {
+        next({
+          onReceiveMetadata(metadata, deliver) {
+            const authorization = metadata.get("authorization");
+            resourceServer
+              .authorize({
+                method: methods.get(path),
+                rpc: path.slice(1),
+                authorization: authorization.length === 0 ? undefined : authorization.join(", "),
+                protocol: "grpc-js",
+              })
+              .then((decision) => {
+                if (over) return;
+                stopTimer = admit(resourceServer, call, metadata, decision);
+                if (decision.allowed) deliver(metadata);
+              })
+              .catch(() => call.sendStatus({ code: status.INTERNAL, details: "the access check failed" }));
+          },
+          onCancel: finish,
+        });
+      },
+      sendStatus(ended, next) {
+        finish();
+        next(containEscapedStatus(ended));
+      },
+    });
+  };
+}
+
+/** Refuses the call, or makes its principal known and follows its stream. Returns what stops following it. */
+function admit(
+  resourceServer: ResourceServer,
+  call: ServerInterceptingCallInterface,
+  metadata: Metadata,
+  decision: Decision,
+): (() => void) | undefined {
+  if (!decision.allowed) {
+    call.sendStatus(refusalToStatus(decision.refusal));
+    return undefined;
+  }
+  const { rule, principal } = decision;
+  if (principal === undefined) return undefined;
+  principals.set(metadata, principal);
+  if (rule.rule.onTokenExpiry === "keep") return undefined;
+  const { clock, clockToleranceMs } = resourceServer;
+  return clock.schedule(principal.expiresAt + clockToleranceMs - clock.now(), () => {
+    // Ending the call cancels it for its handler as well.
+    const cause = "the token expired during the stream";
+    call.sendStatus(refusalToStatus({ reason: "TOKEN_EXPIRED", cause, audience: rule.audience, stream: true }));
+  });
+}

@@ -1,0 +1,73 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Any, anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
+import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
+import { type ErrorInfo, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "../gen/google/rpc/status_pb.js";
+import { TokenError } from "../tokens/token-error.js";
+import type { Refusal } from "../verification/refusal.js";
+import { detailsOf, escapedRefusalMessage, hasRefusal, isTokenRefused, toOutcome } from "./outcome.js";
+
+const detailsKey = "grpc-status-details-bin";
+
+/** The status that ends a refused call, on the server. */
+export function refusalToStatus(refusal: Refusal): StatusObject {
+  const outcome = toOutcome(refusal);
+  const metadata = new Metadata();
+  if (outcome.wwwAuthenticate !== undefined) metadata.set("www-authenticate", outcome.wwwAuthenticate);
+  const details = detailsOf(outcome).map((value) =>
+    value.$typeName === ErrorInfoSchema.typeName ? anyPack(ErrorInfoSchema, value) : anyPack(RetryInfoSchema, value),
+  );
+  const message = create(StatusSchema, { code: outcome.code, message: outcome.message, details });
+  metadata.set(detailsKey, Buffer.from(toBinary(StatusSchema, message)));
+  return { code: outcome.code, details: outcome.message, metadata };
+}
+
+/** A status as a handler gives it to a server, or a server to a client. */
+type AnyStatus = Pick<StatusObject, "code" | "details"> & { metadata?: Metadata | null | undefined };
+
+/** What a server says when its handler lets a refusal from further downstream escape. See containEscapedRefusal(). */
+export function containEscapedStatus<T extends AnyStatus>(escaped: T): T | StatusObject {
+  if (escaped.code === status.OK || !hasRefusal(errorInfos(escaped))) return escaped;
+  return { code: status.INTERNAL, details: escapedRefusalMessage, metadata: new Metadata() };
+}
+
+/** Whether a status, on the client, says that the server refused the token of this call before a handler ran. */
+export function statusSaysTokenRefused(received: AnyStatus, audience: string): boolean {
+  return received.code === status.UNAUTHENTICATED && isTokenRefused(errorInfos(received), audience);
+}
+
+function errorInfos({ metadata }: AnyStatus): ErrorInfo[] {
+  const [encoded] = metadata?.get(detailsKey) ?? [];
+  if (!Buffer.isBuffer(encoded)) return [];
+  try {
+    return fromBinary(StatusSchema, encoded).details.flatMap(unpackErrorInfo);
+  } catch {
+    return []; // somebody else's details
+  }
+}
+
+function unpackErrorInfo(any: Any): ErrorInfo[] {
+  const info = anyUnpack(any, ErrorInfoSchema);
+  return info === undefined ? [] : [info];
+}
+
+/** The status that ends a call for which there is no token, on the client. */
+export function tokenErrorToStatus(error: unknown, deadline: number | undefined, now: number): StatusObject {
+  const metadata = new Metadata();
+  if (!(error instanceof TokenError)) return { code: status.INTERNAL, details: "no access token", metadata };
+  return { code: codeOf(error, deadline !== undefined && now >= deadline), details: error.message, metadata };
+}
+
+function codeOf({ kind }: TokenError, late: boolean): status {
+  switch (kind) {
+    case "unavailable":
+      return status.UNAVAILABLE;
+    case "refused":
+      return status.UNAUTHENTICATED;
+    case "cancelled":
+      return late ? status.DEADLINE_EXCEEDED : status.CANCELLED;
+  }
+}

@@ -1,0 +1,47 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Clock } from "../platform/clock.js";
+
+/** Ends what a stream waits for when the stream's token expires. */
+export class TokenExpiryTimer {
+  readonly #controller = new AbortController();
+  readonly #cancel: () => void;
+  #reject: ((error: Error) => void) | undefined;
+
+  constructor(clock: Clock, expiresAt: number, toError: () => Error) {
+    this.#cancel = clock.schedule(expiresAt - clock.now(), () => {
+      const error = toError();
+      this.#controller.abort(error);
+      this.#reject?.(error);
+    });
+  }
+
+  /** Aborted with the error once the token has expired. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether the token has expired. */
+  get expired(): boolean {
+    return this.signal.aborted;
+  }
+
+  /**
+   * Waits for a promise, but not beyond the expiry. One wait at a time; unlike with Promise.race(), nothing is left behind
+   * for each message of a long stream.
+   */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.expired) reject(this.signal.reason);
+      this.#reject = reject;
+      promise.then(resolve, reject);
+    });
+  }
+
+  /** Stops the timer; nothing expires any more. */
+  stop(): void {
+    this.#cancel();
+    this.#reject = undefined;
+  }
+}

@@ -1,0 +1,36 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+/** The time, and a way to be called later. Injected everywhere, so that tests own it. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /**
+   * Calls `task` once, `delayMs` milliseconds from now, and returns a function that cancels it. A scheduled task does not
+   * keep the process alive.
+   */
+  schedule(delayMs: number, task: () => void): () => void;
+}
+
+// setTimeout fires at once for delays that do not fit into 31 bits.
+const maxTimeoutMs = 2 ** 31 - 1;
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  now: Date.now,
+  schedule(delayMs, task) {
+    const dueAt = Date.now() + delayMs;
+    const wait = (): NodeJS.Timeout => {
+      const rest = dueAt - Date.now();
+      return setTimeout(
+        () => {
+          if (rest > maxTimeoutMs) timer = wait();
+          else task();
+        },
+        Math.min(Math.max(rest, 0), maxTimeoutMs),
+      ).unref();
+    };
+    let timer = wait();
+    return () => clearTimeout(timer);
+  },
+};

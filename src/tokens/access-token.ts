@@ -1,0 +1,40 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * An access token in the hands of a client. It shows itself to nobody who does not ask for its value: converted to a
+ * string, to JSON, or inspected, it says only when it expires (private fields are out of reach for util.inspect).
+ */
+export class AccessToken {
+  readonly #value: string;
+  readonly #authorization: string;
+  /** When it was obtained: the time at which it was asked for, in milliseconds since the Unix epoch. */
+  readonly obtainedAt: number;
+  /** When it expires, in milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+
+  constructor(value: string, obtainedAt: number, expiresAt: number) {
+    this.#value = value;
+    this.#authorization = `Bearer ${value}`;
+    this.obtainedAt = obtainedAt;
+    this.expiresAt = expiresAt;
+  }
+
+  /** The token itself. */
+  get value(): string {
+    return this.#value;
+  }
+
+  /** The value of the `authorization` header (RFC 6750 §2.1). */
+  get authorization(): string {
+    return this.#authorization;
+  }
+
+  toString(): string {
+    return `[access token, expires ${new Date(this.expiresAt).toISOString()}]`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}

@@ -1,0 +1,38 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+/** When a token is refreshed, in milliseconds since the Unix epoch. */
+export interface RefreshSchedule {
+  /** From here on a refresh runs behind the callers. */
+  readonly softAt: number;
+  /** From here on callers wait for the refresh, for a moment. */
+  readonly marginAt: number;
+}
+
+const maxLeadMs = 15 * 60_000;
+const maxMarginMs = 30_000;
+const jitterOfLead = 0.25;
+const maxBackoffMs = 60_000;
+
+/**
+ * Schedules the refresh of a token that lives from `obtainedAt` to `expiresAt`: softly at 20 % of its lifetime before it
+ * expires (at most 15 minutes, or `refreshBeforeMs`; never more than half of the lifetime), up to a quarter of that
+ * later at random so that replicas do not ask in step; urgently at 10 % (at most 30 seconds).
+ */
+export function scheduleRefresh(
+  obtainedAt: number,
+  expiresAt: number,
+  refreshBeforeMs: number | undefined,
+  random: () => number,
+): RefreshSchedule {
+  const lifetime = Math.max(0, expiresAt - obtainedAt);
+  const lead = Math.min(refreshBeforeMs ?? Math.min(lifetime * 0.2, maxLeadMs), lifetime / 2);
+  const margin = Math.min(maxMarginMs, lifetime * 0.1, lead / 2);
+  return { softAt: expiresAt - lead * (1 - jitterOfLead * random()), marginAt: expiresAt - margin };
+}
+
+/** How long to leave the authorization server alone after so many failures in a row: full jitter, exponential. */
+export function backoffMs(failures: number, lifetimeMs: number | undefined, random: () => number): number {
+  const ceiling = Math.min(maxBackoffMs, 1000 * 2 ** Math.min(failures, 20), (lifetimeMs ?? Infinity) / 2);
+  return random() * ceiling;
+}

@@ -1,0 +1,90 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Provider } from "../providers/provider.js";
+import type { UnverifiedJwt } from "./jwt.js";
+import type { Principal } from "./principal.js";
+import { invalid, type TokenRefusal } from "./refusal.js";
+
+/** What the claims of a token have to say. */
+export interface ClaimRules {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly provider: Provider;
+  readonly now: number;
+  readonly clockToleranceMs: number;
+}
+
+/**
+ * Reads and checks everything that a token claims (RFC 9068 §4), its signature aside. What is wrong for good comes
+ * before what is a matter of time.
+ */
+export function checkClaims({ header, claims }: UnverifiedJwt, rules: ClaimRules): Principal | TokenRefusal {
+  const typeProblem = checkType(header["typ"], rules.provider);
+  if (typeProblem !== undefined) return invalid(typeProblem);
+  if (claims["iss"] !== rules.issuer) return invalid("iss is not the issuer");
+  const audience = stringList(claims["aud"]);
+  if (audience?.includes(rules.audience) !== true) return invalid(`aud does not include ${rules.audience}`);
+  const clientId = firstClaim(claims, rules.provider.clientIdClaims);
+  if (typeof clientId !== "string" || clientId === "") {
+    return invalid(`no client id in ${rules.provider.clientIdClaims.join(", ")}`);
+  }
+  const { sub: subject, jti } = claims;
+  if (typeof subject !== "string" || subject === "") return invalid("sub is missing or no string");
+  const scopes = readScopes(firstClaim(claims, rules.provider.scopeClaims));
+  if (scopes === undefined) return invalid(`the scopes in ${rules.provider.scopeClaims.join(", ")} cannot be read`);
+  const expiresAt = checkTimes(claims, rules);
+  if (typeof expiresAt !== "number") return expiresAt;
+  return {
+    clientId,
+    subject,
+    issuer: rules.issuer,
+    audience,
+    scopes,
+    expiresAt,
+    tokenId: typeof jti === "string" ? jti : undefined,
+    claims,
+  };
+}
+
+// An ID token, a logout token or a DPoP proof has another type, or none: it is no access token (RFC 8725 §3.11).
+function checkType(typ: unknown, provider: Provider): string | undefined {
+  const type = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : "";
+  return provider.types.includes(type) ? undefined : `typ is not ${provider.types.join(" or ")}`;
+}
+
+function firstClaim(claims: Readonly<Record<string, unknown>>, names: readonly string[]): unknown {
+  const name = names.find((candidate) => Object.hasOwn(claims, candidate));
+  return name === undefined ? undefined : claims[name];
+}
+
+function stringList(value: unknown): readonly string[] | undefined {
+  if (typeof value === "string") return [value];
+  return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
+}
+
+function readScopes(value: unknown): ReadonlySet<string> | undefined {
+  if (value === undefined) return new Set();
+  if (typeof value === "string") return new Set(value.split(" ").filter((scope) => scope !== ""));
+  const list = stringList(value);
+  return list === undefined ? undefined : new Set(list);
+}
+
+function checkTimes(claims: Readonly<Record<string, unknown>>, rules: ClaimRules): number | TokenRefusal {
+  const { exp, nbf, iat } = claims;
+  if (!isTime(exp)) return invalid("exp is missing or no time");
+  if (nbf !== undefined && !isTime(nbf)) return invalid("nbf is no time");
+  if (iat !== undefined && !isTime(iat)) return invalid("iat is no time");
+  const { now, clockToleranceMs } = rules;
+  if (now >= exp * 1000 + clockToleranceMs) return { reason: "TOKEN_EXPIRED", cause: `exp ${exp} has passed` };
+  const validFrom = Math.max(nbf ?? 0, iat ?? 0) * 1000;
+  if (validFrom > now + clockToleranceMs) {
+    return { reason: "TOKEN_NOT_YET_VALID", cause: "nbf or iat lies in the future" };
+  }
+  return exp * 1000;
+}
+
+/** NumericDate of RFC 7519 §2, as far as a Date can hold it. */
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 8.64e12;
+}

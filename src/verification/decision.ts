@@ -1,0 +1,38 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { RpcRule } from "../rules/rule-set.js";
+import type { Principal } from "./principal.js";
+import type { Refusal, RefusalReason } from "./refusal.js";
+
+/** What a resource server decides of one call. */
+export type Decision =
+  | { readonly allowed: true; readonly rule: RpcRule; readonly principal: Principal | undefined }
+  | { readonly allowed: false; readonly refusal: Refusal };
+
+/** One decision, for an audit log. Holds no token and no part of one. */
+export interface DecisionEvent {
+  /** When it was decided. */
+  readonly time: Date;
+  /** "payment.v1.PaymentService/Charge" */
+  readonly rpc: string;
+  /** "connect", "grpc", "grpc-web" or "grpc-js". */
+  readonly protocol: string;
+  readonly decision: "allow" | "refuse";
+  /** Why it was refused. */
+  readonly reason: RefusalReason | undefined;
+  /** The exact cause of a refusal; more than the caller is told. */
+  readonly cause: string | undefined;
+  /** The audience that a token for the RPC must have; empty for public RPCs of services without one. */
+  readonly audience: string;
+  /** The alternatives that the rule offers; empty where any valid token, or none, is enough. */
+  readonly required: readonly (readonly string[])[];
+  /** The scopes of the verified token, sorted; `undefined` if there is none. */
+  readonly granted: readonly string[] | undefined;
+  /** Who called, by the verified token. */
+  readonly clientId: string | undefined;
+  readonly issuer: string | undefined;
+  readonly tokenId: string | undefined;
+  /** What the rule's `next` would have said: "allow", or the reason of its refusal. `undefined` without a `next`. */
+  readonly next: "allow" | RefusalReason | undefined;
+}
