@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {
-  type InterceptingCallInterface,
   type InterceptingListener,
   type InterceptorOptions,
-  type MessageContext,
   Metadata,
   type NextCall,
   type StatusObject,
@@ -16,6 +14,9 @@ import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "../tokens/access-token.js";
 import type { TokenSource } from "../tokens/token-source.js";
 import { statusSaysTokenRefused, tokenErrorToStatus } from "./grpc-status.js";
+
+type InterceptingCallInterface = ReturnType<NextCall>;
+type MessageContext = Parameters<InterceptingCallInterface["sendMessageWithContext"]>[0];
 
 /** What one call of a grpc-js client needs. */
 export interface AuthenticatedCallOptions {
@@ -55,12 +56,13 @@ export class AuthenticatedCall implements InterceptingCallInterface {
     this.#metadata = metadata;
     this.#listener = { ...silent, ...bind(listener) };
     if (metadata.get("authorization").length > 0) {
-      this.#recordNothing(this.#begin(metadata, this.#listener));
+      this.#begin(metadata, this.#listener);
+      this.#recorded = undefined;
       return;
     }
     this.#withToken((token) => {
-      const call = this.#begin(withAuthorization(metadata, token), this.#firstAttempt(token));
-      if (this.#options.callOptions.method_definition.requestStream) this.#recordNothing(call);
+      this.#begin(withAuthorization(metadata, token), this.#firstAttempt(token));
+      if (this.#options.callOptions.method_definition.requestStream) this.#recorded = undefined;
     });
   }
 
@@ -115,17 +117,12 @@ export class AuthenticatedCall implements InterceptingCallInterface {
     );
   }
 
-  #begin(metadata: Metadata, listener: InterceptingListener): InterceptingCallInterface {
+  #begin(metadata: Metadata, listener: InterceptingListener): void {
     const { nextCall, callOptions } = this.#options;
     const call = nextCall(callOptions);
     this.#call = call;
     call.start(metadata, listener);
     for (const operation of this.#recorded ?? []) operation(call);
-    return call;
-  }
-
-  #recordNothing(_begun: InterceptingCallInterface): void {
-    this.#recorded = undefined;
   }
 
   // Metadata is held back until it is certain that this attempt counts: a client must not see it twice.
@@ -174,8 +171,8 @@ export class AuthenticatedCall implements InterceptingCallInterface {
         this.#end(received);
         return;
       }
-      const call = this.#begin(withAuthorization(this.#metadata, token), this.#listener);
-      this.#recordNothing(call);
+      this.#begin(withAuthorization(this.#metadata, token), this.#listener);
+      this.#recorded = undefined;
     });
   }
 

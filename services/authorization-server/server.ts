@@ -1,0 +1,136 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exportJWK, generateKeyPair, type JWK } from "jose";
+import Provider, { type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC } from "oidc-provider";
+import type { Mesh, MeshClient } from "../../src/index.js";
+
+/** Options of startAuthorizationServer(). */
+export interface AuthorizationServerOptions {
+  /** Who may ask for what. */
+  readonly mesh: Mesh;
+  /** Port on 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  /** Lifetime of access tokens in seconds. By default, 300. */
+  readonly lifetimeSeconds?: number;
+  /** How clients authenticate. By default, client_secret_basic with the development secret. */
+  readonly clients?: ReadonlyMap<string, ClientRegistration>;
+}
+
+/** How one client authenticates. */
+export type ClientRegistration =
+  | { readonly method: "client_secret_basic" | "client_secret_post"; readonly secret: string }
+  | { readonly method: "private_key_jwt"; readonly publicKey: JWK };
+
+/** A running authorization server. */
+export interface AuthorizationServer {
+  readonly issuer: string;
+  close(): Promise<void>;
+}
+
+/** The secret of a client in development. It is no secret: the server listens on loopback only. */
+export function developmentSecret(clientId: string): string {
+  return `${clientId}-secret`;
+}
+
+/**
+ * Starts an authorization server on loopback: client credentials (RFC 6749 §4.4), resource indicators (RFC 8707), JWT
+ * access tokens (RFC 9068) signed with ES256, opaque ones without a resource, introspection (RFC 7662).
+ */
+export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
+  const server = createServer();
+  const { port } = await listen(server, options.port);
+  const issuer = `http://127.0.0.1:${port}`;
+  const provider = new Provider(issuer, await createConfiguration(options));
+  server.on("request", provider.callback());
+  return { issuer, close: () => close(server) };
+}
+
+async function createConfiguration(options: AuthorizationServerOptions): Promise<Configuration> {
+  const { mesh, lifetimeSeconds = 300, clients: registrations = new Map<string, ClientRegistration>() } = options;
+  return {
+    clients: [...mesh.clients.keys()].map((clientId) => registerClient(clientId, registrations.get(clientId))),
+    jwks: { keys: [await createSigningKey()] },
+    scopes: [...mesh.audiences.values()].flat(),
+    responseTypes: [],
+    clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+    ttl: { ClientCredentials: lifetimeSeconds },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
+      userinfo: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        // Without a resource the token is opaque; it can be introspected.
+        defaultResource: () => [],
+        getResourceServerInfo: (ctx, resource, client) => {
+          const known = mesh.audiences.get(resource);
+          if (known === undefined) throw new errors.InvalidTarget(`${resource} is no audience of this mesh`);
+          assertGranted(ctx, mesh.clients.get(client.clientId), resource);
+          return {
+            scope: known.join(" "),
+            audience: resource,
+            accessTokenTTL: lifetimeSeconds,
+            accessTokenFormat: "jwt",
+            // 40 % smaller than RS256.
+            jwt: { sign: { alg: "ES256" } },
+          };
+        },
+      },
+    },
+  };
+}
+
+// oidc-provider drops a scope that it does not grant and answers with less. Here a client hears of it at once
+// (RFC 6749 §5.2, invalid_scope).
+function assertGranted(ctx: KoaContextWithOIDC, client: MeshClient | undefined, resource: string): void {
+  const requested = typeof ctx.oidc.params?.["scope"] === "string" ? ctx.oidc.params["scope"].split(" ") : [];
+  const granted = client?.grants.get(resource) ?? [];
+  const refused = requested.filter((scope) => scope !== "" && !granted.includes(scope));
+  if (refused.length > 0) {
+    throw new errors.InvalidScope(`not granted to this client at ${resource}`, refused.join(" "));
+  }
+}
+
+function registerClient(clientId: string, registration: ClientRegistration | undefined): ClientMetadata {
+  const { method, ...rest } = registration ?? {
+    method: "client_secret_basic",
+    secret: developmentSecret(clientId),
+  };
+  return {
+    client_id: clientId,
+    grant_types: ["client_credentials"],
+    response_types: [],
+    redirect_uris: [],
+    id_token_signed_response_alg: "ES256",
+    token_endpoint_auth_method: method,
+    ...("secret" in rest ? { client_secret: rest.secret } : {}),
+    ...("publicKey" in rest ? { jwks: { keys: [rest.publicKey] } } : {}),
+  };
+}
+
+async function createSigningKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  return { ...(await exportJWK(privateKey)), alg: "ES256", use: "sig" };
+}
+
+function listen(server: Server, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

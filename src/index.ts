@@ -1,0 +1,40 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+export { DiscoveryError } from "./discovery/discovery.js";
+export { type ConnectInterceptorOptions, createConnectInterceptor } from "./interceptors/connect-client.js";
+export { type ConnectServerOptions, getPrincipal, guardConnect } from "./interceptors/connect-server.js";
+export type { Clock } from "./platform/clock.js";
+export { type Provider, standardProvider } from "./providers/provider.js";
+export { type Mesh, type MeshClient, type MeshOptions, readMesh } from "./rules/mesh.js";
+export { RuleError, type RuleProblem } from "./rules/problem.js";
+export type { Requirement, Rule, ScopeSet } from "./rules/rule.js";
+export {
+  type ConfiguredRule,
+  createRuleSet,
+  type RpcRule,
+  type RuleSet,
+  type RuleSetOptions,
+} from "./rules/rule-set.js";
+export { clientIdOf } from "./rules/service-identity.js";
+export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
+export type { AccessToken } from "./tokens/access-token.js";
+export {
+  type ClientSecretOptions,
+  type Credential,
+  clientSecret,
+  type PrivateKeyJwtOptions,
+  privateKeyJwt,
+} from "./tokens/credential.js";
+export { TokenError, type TokenFailure } from "./tokens/token-error.js";
+export type { WaitOptions } from "./tokens/token-slot.js";
+export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
+export type { Decision, DecisionEvent } from "./verification/decision.js";
+export type { Principal } from "./verification/principal.js";
+export type { Refusal, RefusalReason } from "./verification/refusal.js";
+export {
+  createResourceServer,
+  type IncomingCall,
+  type ResourceServer,
+  type ResourceServerOptions,
+} from "./verification/resource-server.js";

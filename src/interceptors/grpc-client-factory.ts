@@ -1,0 +1,46 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { DescService } from "@bufbuild/protobuf";
+import { createGrpcClient, type GrpcClient, type GrpcClientOptions } from "../grpc-js/client.js";
+import type { TokenRequirementOptions } from "../rules/token-requirement.js";
+import type { TokenSource } from "../tokens/token-source.js";
+import { createGrpcInterceptor } from "./grpc-client.js";
+
+/** Options of createAuthenticatedClient(). */
+export interface AuthenticatedClientOptions extends GrpcClientOptions, TokenRequirementOptions {
+  /** Where tokens come from. */
+  readonly tokenSource: TokenSource;
+}
+
+/**
+ * Creates a grpc-js client whose calls carry the tokens that they need. The channel's credentials say whether it has
+ * TLS; without it, the target must be loopback.
+ *
+ * Throws a TypeError otherwise, and a RuleError if an RPC of the service has no rule.
+ *
+ * ```ts
+ * const inventory = createAuthenticatedClient(InventoryService, {
+ *   target: "inventory-service.internal:443",
+ *   credentials: ChannelCredentials.createSsl(),
+ *   tokenSource,
+ * });
+ * ```
+ */
+export function createAuthenticatedClient<S extends DescService>(
+  service: S,
+  options: AuthenticatedClientOptions,
+): GrpcClient<S> {
+  const { tokenSource, service: caller, rules, ...clientOptions } = options;
+  const interceptor = createGrpcInterceptor({
+    tokenSource,
+    service: caller,
+    rules,
+    services: [service],
+    channel: options.credentials._isSecure() ? { tls: true } : { target: options.target },
+  });
+  return createGrpcClient(service, {
+    ...clientOptions,
+    interceptors: [...(options.interceptors ?? []), interceptor],
+  });
+}
