@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import Provider, { type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Mesh, MeshClient } from "../../src/index.js";
+import { createMemoryAdapter } from "./memory-adapter.js";
 
 /** Options of startAuthorizationServer(). */
 export interface AuthorizationServerOptions {
@@ -51,6 +52,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
 async function createConfiguration(options: AuthorizationServerOptions): Promise<Configuration> {
   const { mesh, lifetimeSeconds = 300, clients: registrations = new Map<string, ClientRegistration>() } = options;
   return {
+    adapter: createMemoryAdapter(),
     clients: [...mesh.clients.keys()].map((clientId) => registerClient(clientId, registrations.get(clientId))),
     jwks: { keys: [await createSigningKey()] },
     scopes: [...mesh.audiences.values()].flat(),

@@ -3,6 +3,7 @@
 
 import {
   type DescExtension,
+  type DescField,
   type DescFile,
   type DescMessage,
   type DescMethod,
@@ -55,7 +56,7 @@ function readAnnotation<T extends Message>(
   if (!dependsOn(file, extension)) return { kind: "foreign", reason: foreignReason(extension) };
   try {
     const bytes = concat(fields.map(payload));
-    assertOneRequirement(bytes, schema);
+    assertUnambiguous(bytes, schema);
     const message = fromBinary(schema, bytes) as T;
     const unknown = unknownField(schema, message);
     if (unknown === undefined) return { kind: "message", message };
@@ -81,7 +82,11 @@ function foreignReason(extension: DescExtension): string {
 
 /** Whether the extension is visible in the file: declared by a file that it imports, directly or by a public import. */
 function dependsOn(file: DescFile, extension: DescExtension): boolean {
-  return file.dependencies.some((dependency) => declares(dependency, extension, new Set()));
+  return (
+    file.dependencies.some((dependency) => declares(dependency, extension, new Set())) ||
+    // `import option` of edition 2024: descriptors need not carry the imported file, so there is only its name.
+    file.proto.optionDependency.includes(extension.file.proto.name)
+  );
 }
 
 function declares(file: DescFile, extension: DescExtension, seen: Set<DescFile>): boolean {
@@ -119,36 +124,42 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 class Contradiction extends Error {}
 
-const requirementNames = new Map<number, string>([
-  [RuleSchema.field.public.number, "public"],
-  [RuleSchema.field.authenticated.number, "authenticated"],
-  [RuleSchema.field.scope.number, "scope"],
-  [RuleSchema.field.scopes.number, "scopes"],
-]);
-
 /**
- * Protobuf lets the last member of a oneof win. For an access rule that is a contradiction, so it is looked for on the
- * wire, where all members are still there, also in the rules inside.
+ * Protobuf lets the last member of a oneof and the last value of a field win, and protobuf-es reads a field that it knows
+ * whatever its wire type. For an access rule these are contradictions and garbage, so they are looked for on the wire,
+ * where everything is still there, also in the messages inside.
  */
-function assertOneRequirement(bytes: Uint8Array, schema: DescMessage): void {
-  const seen = new Set<string>();
+function assertUnambiguous(bytes: Uint8Array, schema: DescMessage): void {
+  const values = new Map<DescField, Uint8Array[]>();
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [number, wireType] = reader.tag();
     const data = reader.skip(wireType, number);
     const field = schema.fields.find((candidate) => candidate.number === number);
-    const requirement = schema === RuleSchema ? requirementNames.get(number) : undefined;
-    if (requirement !== undefined) {
-      if (requirement === "scope" && seen.has("scope")) throw new Contradiction("sets scope twice; say it once");
-      seen.add(requirement);
-    }
-    if (field?.message === RuleSchema && wireType === WireType.LengthDelimited) {
-      assertOneRequirement(new BinaryReader(data).bytes(), RuleSchema);
+    if (field === undefined) continue;
+    if (wireType !== wireTypeOf(field)) throw new Error("wrong wire type");
+    const earlier = values.get(field);
+    if (earlier === undefined) values.set(field, [data]);
+    else if (field.fieldKind === "list" || field.fieldKind === "message") earlier.push(data);
+    else throw new Contradiction(`sets ${field.name} twice; say it once`);
+  }
+  const members = [...values.keys()].filter((field) => field.oneof !== undefined);
+  if (members.length > 1) {
+    const names = members.map((field) => field.name).join(" and ");
+    throw new Contradiction(`sets ${names} at once; a rule says exactly one of them`);
+  }
+  for (const [field, data] of values) {
+    if (field.message === undefined) continue;
+    const messages = data.map((each) => new BinaryReader(each).bytes());
+    for (const message of field.fieldKind === "list" ? messages : [concat(messages)]) {
+      assertUnambiguous(message, field.message);
     }
   }
-  if (seen.size > 1) {
-    throw new Contradiction(`sets ${[...seen].join(" and ")} at once; a rule says exactly one of them`);
-  }
+}
+
+/** The annotation is made of messages, strings and enums. */
+function wireTypeOf(field: DescField): WireType {
+  return field.enum === undefined ? WireType.LengthDelimited : WireType.Varint;
 }
 
 /** Names the first field, here or in a message inside, that the schema does not know. */

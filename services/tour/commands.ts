@@ -1,0 +1,31 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { RunningMesh } from "../mesh.js";
+import { bold, dim } from "./report.js";
+
+/** Prints commands that work as pasted, in another terminal at the root of the repository. */
+export function printCommands({ issuer, orderUrl, paymentUrl }: RunningMesh): void {
+  const order = '{"requestId": "'.concat("'$RANDOM'", '", "lineItems": [{"sku": "tea-green", "quantity": 1}]}');
+  const rpc = `${orderUrl}/order.v1.OrderService/PlaceOrder`;
+  console.log(`
+${bold("The mesh stays up; Ctrl-C ends it. In another terminal, at the root of the repository:")}
+
+${dim("# a token for storefront (if the embedded authorization server runs: the secret is for development only)")}
+TOKEN=$(curl -s -u storefront:storefront-secret ${issuer}/token \\
+  -d grant_type=client_credentials -d resource=https://order-service.internal -d scope=orders:write \\
+  | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+
+${dim("# an order, over Connect, gRPC and gRPC-Web")}
+npx buf curl --schema . -H "authorization: Bearer $TOKEN" -d '${order}' ${rpc}
+npx buf curl --schema . --protocol grpc --http2-prior-knowledge -H "authorization: Bearer $TOKEN" -d '${order}' ${rpc}
+npx buf curl --schema . --protocol grpcweb -H "authorization: Bearer $TOKEN" -d '${order}' ${rpc}
+
+${dim("# the same with curl, and without a token")}
+curl -i -H 'content-type: application/json' -H "authorization: Bearer $TOKEN" -d '${order}' ${rpc}
+curl -i -H 'content-type: application/json' -d '${order}' ${rpc}
+
+${dim("# a token for orders is none for payments")}
+curl -i -H 'content-type: application/json' -H "authorization: Bearer $TOKEN" -d '{}' ${paymentUrl}/payment.v1.PaymentService/ListPayments
+`);
+}
