@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export { DiscoveryError } from "./discovery/discovery.js";
+export type { MeshJson } from "./gen/meshauth/v1/mesh_pb.js";
+export type { RuleJson } from "./gen/meshauth/v1/options_pb.js";
 export { type ConnectInterceptorOptions, createConnectInterceptor } from "./interceptors/connect-client.js";
 export { type ConnectServerOptions, getPrincipal, guardConnect } from "./interceptors/connect-server.js";
 export type { Clock } from "./platform/clock.js";

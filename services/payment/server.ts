@@ -9,8 +9,10 @@ import type { RunningService, ServiceOptions } from "../shared/service-options.j
 import { Payments } from "./payments.js";
 
 /** Starts the payment service. */
-export async function startPaymentService(options: ServiceOptions): Promise<RunningService> {
-  const handlers = createHandlers(new Payments());
+export async function startPaymentService(
+  options: ServiceOptions & { readonly payments?: Payments },
+): Promise<RunningService> {
+  const handlers = createHandlers(options.payments ?? new Payments());
   return await startConnectService(
     PaymentService,
     (router: ConnectRouter) => router.service(PaymentService, handlers),

@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { setMaxListeners } from "node:events";
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -27,6 +28,8 @@ export async function startConnectService(
   });
   await resourceServer.ready();
   const shutdown = new AbortController();
+  // Every call that is under way listens.
+  setMaxListeners(0, shutdown.signal);
   const handler = connectNodeAdapter(
     guardConnect(resourceServer, {
       readMaxBytes,

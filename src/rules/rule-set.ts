@@ -3,11 +3,11 @@
 
 import { type DescMethod, type DescService, fromJson } from "@bufbuild/protobuf";
 import { type RuleJson, type Rule as RuleMessage, RuleSchema } from "../gen/meshauth/v1/options_pb.js";
-import { readRuleAnnotation } from "./annotation.js";
+import { readRuleAnnotation, readServiceAnnotation } from "./annotation.js";
 import { failed, identifierProblem, type Parsed, parseRule } from "./parse-rule.js";
 import { problemAt, RuleError, type RuleProblem, rpcName } from "./problem.js";
 import type { Rule } from "./rule.js";
-import { parseServiceIdentity } from "./service-identity.js";
+import { parseServiceIdentity, type ServiceIdentity } from "./service-identity.js";
 
 /** A rule for RPCs of protos that are not yours, such as health and reflection, and so carry no annotation. */
 export interface ConfiguredRule {
@@ -58,7 +58,7 @@ export function createRuleSet(options: RuleSetOptions): RuleSet {
   const configured = readConfigured(options.rules ?? [], problems);
   const services = new Set([...options.services, ...[...configured.keys()].map((method) => method.parent)]);
   const read = [...services].flatMap((service) => readService(service, configured, problems));
-  const byMethod = new Map(resolveAudiences(read, problems).map((rule) => [rule.method, rule]));
+  const byMethod = new Map(resolveAudiences(read, services, problems).map((rule) => [rule.method, rule]));
   if (problems.length > 0) throw new RuleError(problems);
   return { forMethod: (method) => byMethod.get(method), all: [...byMethod.values()] };
 }
@@ -106,12 +106,14 @@ function readService(
 ): UnresolvedRule[] {
   const identity = parseServiceIdentity(service);
   // Data of another option at our number says nothing, neither for nor against a rule from configuration.
-  const hasConfigured = service.methods.some((method) => configured.has(method));
-  if (failed(identity) && !hasConfigured) {
+  const tolerated =
+    readServiceAnnotation(service).kind === "foreign" && service.methods.some((method) => configured.has(method));
+  if (failed(identity) && !tolerated) {
     problems.push(...identity.problems.map((problem) => problemAt(service, problem)));
     return [];
   }
-  const { audience, defaultRule } = failed(identity) ? { audience: undefined, defaultRule: undefined } : identity;
+  const audience = failed(identity) ? undefined : identity.audience;
+  const defaultRule = failed(identity) ? undefined : readDefaultRule(service, identity, problems);
   return service.methods.flatMap((method) => {
     const parsed = readMethod(method, defaultRule, configured.get(method));
     if (failed(parsed)) {
@@ -129,14 +131,26 @@ function readService(
   });
 }
 
+// Checked on its own: what is wrong with it is said once, and also where every RPC has a rule.
+function readDefaultRule(
+  service: DescService,
+  { defaultRule }: ServiceIdentity,
+  problems: RuleProblem[],
+): Parsed<Rule> | undefined {
+  if (defaultRule === undefined) return undefined;
+  const parsed = parseRule(defaultRule, true);
+  if (failed(parsed)) problems.push(...parsed.problems.map((text) => problemAt(service, `default_rule: ${text}`)));
+  return parsed;
+}
+
 function readMethod(
   method: DescMethod,
-  defaultRule: RuleMessage | undefined,
+  defaultRule: Parsed<Rule> | undefined,
   configured: Configured | undefined,
 ): Parsed<Rule> {
   const streaming = method.methodKind !== "unary";
   const annotation = readRuleAnnotation(method);
-  if (configured !== undefined) {
+  if (configured !== undefined && annotation.kind !== "unreadable") {
     if (annotation.kind === "message" || defaultRule !== undefined) {
       return { problems: ["has a rule in its proto; remove the configured one: a rule is said once"] };
     }
@@ -149,7 +163,7 @@ function readMethod(
     case "unreadable":
       return { problems: [annotation.reason] };
     case "absent":
-      if (defaultRule !== undefined) return parseRule(fitDefaultRule(defaultRule, streaming), streaming);
+      if (defaultRule !== undefined) return fitDefaultRule(defaultRule, streaming);
       return {
         problems: [
           "has no rule; add option (meshauth.v1.rule) to the RPC, default_rule to its service, " +
@@ -160,12 +174,17 @@ function readMethod(
 }
 
 // One default rule serves unary and streaming RPCs: what it says of streams does not concern the unary ones.
-function fitDefaultRule(rule: RuleMessage, streaming: boolean): RuleMessage {
-  return streaming ? rule : { ...rule, onTokenExpiry: 0 };
+function fitDefaultRule(rule: Parsed<Rule>, streaming: boolean): Parsed<Rule> {
+  if (failed(rule)) return { problems: [] };
+  return streaming ? rule : { ...rule, onTokenExpiry: "keep" };
 }
 
-function resolveAudiences(rules: readonly UnresolvedRule[], problems: RuleProblem[]): RpcRule[] {
-  const declared = new Set(rules.filter((rule) => rule.annotated).map((rule) => rule.audience));
+function resolveAudiences(
+  rules: readonly UnresolvedRule[],
+  services: ReadonlySet<DescService>,
+  problems: RuleProblem[],
+): RpcRule[] {
+  const declared = new Set([...services].flatMap(declaredAudience));
   const shared = declared.size === 1 ? [...declared][0] : undefined;
   return rules.map(({ annotated, ...rule }) => {
     const audience = rule.audience ?? (annotated ? undefined : shared);
@@ -174,6 +193,11 @@ function resolveAudiences(rules: readonly UnresolvedRule[], problems: RuleProble
     }
     return { ...rule, audience: audience ?? "" };
   });
+}
+
+function declaredAudience(service: DescService): string[] {
+  const identity = parseServiceIdentity(service);
+  return failed(identity) || identity.audience === undefined ? [] : [identity.audience];
 }
 
 const audienceMissing =

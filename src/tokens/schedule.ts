@@ -14,6 +14,9 @@ const maxMarginMs = 30_000;
 const jitterOfLead = 0.25;
 const maxBackoffMs = 60_000;
 
+/** The longest that an authorization server can ask to be left alone (Retry-After). */
+export const maxPauseMs = 300_000;
+
 /**
  * Schedules the refresh of a token that lives from `obtainedAt` to `expiresAt`: softly at 20 % of its lifetime before it
  * expires (at most 15 minutes, or `refreshBeforeMs`; never more than half of the lifetime), up to a quarter of that
@@ -35,4 +38,9 @@ export function scheduleRefresh(
 export function backoffMs(failures: number, lifetimeMs: number | undefined, random: () => number): number {
   const ceiling = Math.min(maxBackoffMs, 1000 * 2 ** Math.min(failures, 20), (lifetimeMs ?? Infinity) / 2);
   return random() * ceiling;
+}
+
+/** Whether a pause is still on. One with more left than any pause has is not: the wall clock was set back. */
+export function isWithinPause(now: number, until: number): boolean {
+  return now < until && until - now <= maxPauseMs;
 }

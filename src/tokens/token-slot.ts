@@ -3,7 +3,7 @@
 
 import type { Clock } from "../platform/clock.js";
 import type { AccessToken } from "./access-token.js";
-import { backoffMs, type RefreshSchedule, scheduleRefresh } from "./schedule.js";
+import { backoffMs, isWithinPause, type RefreshSchedule, scheduleRefresh } from "./schedule.js";
 import { TokenRequestFailure } from "./token-endpoint.js";
 import type { TokenError, TokenFailure } from "./token-error.js";
 
@@ -64,7 +64,7 @@ export class TokenSlot {
     if (token !== this.#token) return true;
     const { clock, random } = this.#options;
     const now = clock.now();
-    if (now < this.#refusalsUntil) return false;
+    if (isWithinPause(now, this.#refusalsUntil)) return false;
     if (now >= this.#refusalsUntil + 60_000) this.#refusals = 0;
     this.#refusals += 1;
     this.#refusalsUntil = now + backoffMs(this.#refusals, undefined, random);
@@ -81,7 +81,7 @@ export class TokenSlot {
   /** Starts a request unless one is in flight; `undefined` while the last failure says to leave the server alone. */
   #refresh(now: number): Promise<AccessToken> | undefined {
     if (this.#inFlight !== undefined) return this.#inFlight;
-    if (now < this.#retryAt) return undefined;
+    if (isWithinPause(now, this.#retryAt)) return undefined;
     const request = this.#request();
     this.#inFlight = request;
     // Nobody may be waiting: a failure is remembered, not thrown at the process.
@@ -135,19 +135,24 @@ export class TokenSlot {
     refresh: Promise<AccessToken>,
     current: AccessToken,
     now: number,
-    { signal, deadline }: WaitOptions,
+    wait: WaitOptions,
   ): Promise<AccessToken> {
+    const { clock } = this.#options;
+    const { signal, deadline } = wait;
     const patience = Math.min(marginWaitMs, deadline === undefined ? Infinity : Math.max(0, (deadline - now) / 2));
     return new Promise((resolve) => {
-      const cancel = this.#options.clock.schedule(patience, () => done(current));
-      const abort = (): void => done(current);
-      const done = (token: AccessToken): void => {
+      const settle = (answer: AccessToken | Promise<AccessToken>): void => {
         cancel();
-        signal?.removeEventListener("abort", abort);
-        resolve(token);
+        signal?.removeEventListener("abort", fallBack);
+        resolve(answer);
       };
-      signal?.addEventListener("abort", abort);
-      refresh.then(done, () => done(current));
+      // The current token may have expired during the wait: then there is nothing left but to wait for the new one.
+      const fallBack = (): void =>
+        settle(clock.now() < current.expiresAt ? current : this.#waitUnlessCancelled(refresh, wait));
+      const cancel = clock.schedule(patience, fallBack);
+      if (signal?.aborted === true) return fallBack();
+      signal?.addEventListener("abort", fallBack);
+      refresh.then(settle, fallBack);
     });
   }
 

@@ -31,6 +31,8 @@ export function checkClaims({ header, claims }: UnverifiedJwt, rules: ClaimRules
   }
   const { sub: subject, jti } = claims;
   if (typeof subject !== "string" || subject === "") return invalid("sub is missing or no string");
+  // Whoever sends it did not prove to hold the key (RFC 7800 §3, RFC 8705 §3, RFC 9449 §6).
+  if (Object.hasOwn(claims, "cnf")) return invalid("the token is bound to a key (cnf), so it is no bearer token");
   const scopes = readScopes(firstClaim(claims, rules.provider.scopeClaims));
   if (scopes === undefined) return invalid(`the scopes in ${rules.provider.scopeClaims.join(", ")} cannot be read`);
   const expiresAt = checkTimes(claims, rules);

@@ -33,43 +33,80 @@ export interface KeySourceOptions {
 // After a failure the authorization server is left alone for a moment: a flood of tokens is no flood of requests.
 const failureCooldownMs = 5_000;
 
+// A token may name a key that is newer than ours, or one that never was.
+const unknownKeyCooldownMs = 30_000;
+
+// Keys of this age are fetched anew, so that a withdrawn key is not trusted for long.
+const refreshAfterMs = 600_000;
+
+// How long the last good keys do while they cannot be fetched anew.
+const usableForMs = 3_600_000;
+
 /** Creates a key source. Discovery runs when keys are needed first. */
 export function createKeySource(options: KeySourceOptions): KeySource {
-  let keySet: Promise<RemoteJWKSet> | undefined;
-  let failure: { readonly error: DiscoveryError; readonly until: number } | undefined;
+  const { issuer, clock } = options;
+  let connecting: Promise<RemoteJWKSet> | undefined;
+  let fetchedAt = Number.NEGATIVE_INFINITY;
+  let failure: { readonly error: DiscoveryError; readonly at: number } | undefined;
 
-  function connect(): Promise<RemoteJWKSet> {
-    keySet ??= discoverKeys(options).catch((error: unknown) => {
-      keySet = undefined;
-      throw error;
-    });
-    return keySet;
+  // What lies in the future, after the clock was set back, was not just now.
+  function isWithin(at: number, ms: number): boolean {
+    const age = clock.now() - at;
+    return age >= 0 && age < ms;
   }
 
-  function remember(error: unknown): DiscoveryError {
-    const known = error instanceof DiscoveryError ? error : keysUnreachable(options.issuer, error);
-    failure = { error: known, until: options.clock.now() + failureCooldownMs };
-    return known;
+  const isOlderThan = (ms: number): boolean => !isWithin(fetchedAt, ms);
+
+  function connect(): Promise<RemoteJWKSet> {
+    connecting ??= discoverKeys(options).catch((error: unknown) => {
+      connecting = undefined;
+      throw error;
+    });
+    return connecting;
+  }
+
+  async function fetchKeys(): Promise<void> {
+    try {
+      // Calls at the same time share one request.
+      await (await connect()).reload();
+      fetchedAt = clock.now();
+      failure = undefined;
+    } catch (error) {
+      const known = error instanceof DiscoveryError ? error : keysUnreachable(issuer, error);
+      failure = { error: known, at: clock.now() };
+      throw known;
+    }
+  }
+
+  /** Fetches keys unless that failed a moment ago; says why there are none. */
+  async function refresh(): Promise<TokenRefusal | undefined> {
+    if (failure !== undefined && isWithin(failure.at, failureCooldownMs)) return unavailable(failure.error);
+    try {
+      await fetchKeys();
+      return undefined;
+    } catch (error) {
+      return unavailable(error as DiscoveryError);
+    }
   }
 
   return {
     async find(header) {
-      if (failure !== undefined && options.clock.now() < failure.until) return unavailable(failure.error);
-      try {
-        const keys = await connect();
-        return await resolve(keys, header);
-      } catch (error) {
-        return unavailable(remember(error));
+      if (isOlderThan(refreshAfterMs)) {
+        // In an outage nobody waits while the last good keys do.
+        const waits = failure === undefined || isOlderThan(usableForMs);
+        const refreshing = refresh();
+        const refusal = waits ? await refreshing : undefined;
+        if (refusal !== undefined && isOlderThan(usableForMs)) return refusal;
       }
-    },
-    async load() {
-      try {
-        await (await connect()).reload();
-        failure = undefined;
-      } catch (error) {
-        throw remember(error);
+      let keys = await findPublished(await connect(), header);
+      if (keys.length === 0 && isOlderThan(unknownKeyCooldownMs)) {
+        const refusal = await refresh();
+        if (refusal !== undefined) return refusal;
+        keys = await findPublished(await connect(), header);
       }
+      return keys.length === 0 ? invalid("no published key matches the token's kid and alg") : keys;
     },
+    load: fetchKeys,
   };
 }
 
@@ -86,21 +123,20 @@ async function discoverKeys(options: KeySourceOptions): Promise<RemoteJWKSet> {
     );
   }
   return createRemoteJWKSet(url, {
+    // When to fetch is decided above; looking up a key never does.
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: Number.POSITIVE_INFINITY,
     timeoutDuration: options.timeoutMs,
     [customFetch]: (input, init) => options.fetch(input, init),
   });
 }
 
-async function resolve(
-  keySet: RemoteJWKSet,
-  header: JWSHeaderParameters,
-): Promise<readonly CryptoKey[] | TokenRefusal> {
+/** The keys that were fetched last and match a header. One that cannot be imported is no key. */
+async function findPublished(keySet: RemoteJWKSet, header: JWSHeaderParameters): Promise<readonly CryptoKey[]> {
   try {
     return [await keySet(header)];
   } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) return invalid("no published key matches the token's kid and alg");
-    if (error instanceof errors.JOSENotSupported) return invalid("the token's alg is not supported");
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return [];
     const keys: CryptoKey[] = [];
     for await (const key of error) keys.push(key);
     return keys;

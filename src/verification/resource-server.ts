@@ -189,13 +189,19 @@ function createReporter(onDecision: ResourceServerOptions["onDecision"], clock: 
       tokenId: principal?.tokenId,
       next: nextVerdict(rule, verdict),
     };
+    // An audit sink that fails must neither open nor close the door, nor end the process.
     try {
-      onDecision(event);
+      const result: unknown = onDecision(event);
+      if (result instanceof Promise) result.catch(warnOfSink);
     } catch (error) {
-      // An audit sink that fails must neither open nor close the door.
-      process.emitWarning(`onDecision threw: ${(error as Error).message}`, { code: "MESHAUTH_ON_DECISION" });
+      warnOfSink(error);
     }
   };
+}
+
+function warnOfSink(error: unknown): void {
+  const message = error instanceof Error ? error.message : "something that is no Error";
+  process.emitWarning(`onDecision threw: ${message}`, { code: "MESHAUTH_ON_DECISION" });
 }
 
 function nextVerdict(rule: RpcRule | undefined, verdict: Verdict): "allow" | RefusalReason | undefined {
