@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Mesh } from "../src/index.js";
+import { isLoopback } from "../src/platform/loopback.js";
 import { developmentSecret } from "./authorization-server/server.js";
 import { StartupError } from "./startup-error.js";
 
@@ -54,13 +55,17 @@ function secretName(clientId: string): string {
   return `${clientId.toUpperCase().replaceAll("-", "_")}_CLIENT_SECRET`;
 }
 
-// Development secrets are for the embedded authorization server, which listens on loopback only.
+function isOnLoopback(issuer: string): boolean {
+  return URL.canParse(issuer) && isLoopback(new URL(issuer).hostname);
+}
+
+// Development secrets are for authorization servers on loopback, such as the embedded one.
 function readSecret(env: Environment, clientId: string, issuer: string | undefined, problems: string[]): string {
   const secret = env[secretName(clientId)];
   if (issuer === undefined) return secret || developmentSecret(clientId);
   if (secret === undefined || secret === "") problems.push(`${secretName(clientId)} is missing; ${issuer} needs it`);
-  else if (secret === developmentSecret(clientId)) {
-    problems.push(`${secretName(clientId)} is the development secret; it is refused beyond the embedded server`);
+  else if (secret === developmentSecret(clientId) && !isOnLoopback(issuer)) {
+    problems.push(`${secretName(clientId)} is the development secret; it is refused beyond loopback`);
   }
   return secret ?? "";
 }

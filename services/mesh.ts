@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { discover } from "../src/discovery/discovery.js";
 import { OrderService } from "../src/gen/order/v1/order_pb.js";
 import {
   clientIdOf,
@@ -20,6 +21,7 @@ import { listening } from "./startup-error.js";
 /** The example mesh, up. */
 export interface RunningMesh {
   readonly issuer: string;
+  readonly tokenEndpoint: string;
   readonly orderUrl: string;
   readonly paymentUrl: string;
   readonly inventoryTarget: string;
@@ -95,7 +97,15 @@ async function startAll(options: MeshOptions, start: Start): Promise<Omit<Runnin
       paymentUrl,
     }),
   );
-  return { issuer, orderUrl: `http://${order.address}`, paymentUrl, inventoryTarget: inventory.address, tokenSource };
+  const tokenEndpoint = (await discover({ issuer })).token_endpoint ?? issuer;
+  return {
+    issuer,
+    tokenEndpoint,
+    orderUrl: `http://${order.address}`,
+    paymentUrl,
+    inventoryTarget: inventory.address,
+    tokenSource,
+  };
 }
 
 async function startEmbedded({ config, mesh, lifetimeSeconds }: MeshOptions, start: Start): Promise<string> {

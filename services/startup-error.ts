@@ -8,10 +8,13 @@ export class StartupError extends Error {}
 
 /** What to tell a person about an error at start: one line; `undefined` for what nobody expected. */
 export function describeStartupError(error: unknown): string | undefined {
-  if (error instanceof StartupError || error instanceof DiscoveryError) return error.message;
   if (error instanceof RuleError) return error.message.replaceAll("\n", "; ");
-  if (error instanceof TypeError && error.message.startsWith("issuer ")) return error.message;
-  return undefined;
+  const isExpected =
+    error instanceof StartupError ||
+    error instanceof DiscoveryError ||
+    (error instanceof TypeError && error.message.startsWith("issuer "));
+  // What was configured is quoted as it is; a line break in it, the last thing that anybody looks for, gets to be seen.
+  return isExpected ? error.message.replaceAll("\n", "\\n") : undefined;
 }
 
 /** Runs what listens on a port; a port that is taken becomes a line that says how to take another one. */

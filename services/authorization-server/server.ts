@@ -14,6 +14,8 @@ export interface AuthorizationServerOptions {
   readonly mesh: Mesh;
   /** Port on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
+  /** What it calls itself, where that is not its address: it stands behind a proxy. By default, its address. */
+  readonly issuer?: string;
   /** Lifetime of access tokens in seconds. By default, 300. */
   readonly lifetimeSeconds?: number;
   /** How clients authenticate. By default, client_secret_basic with the development secret. */
@@ -28,6 +30,8 @@ export type ClientRegistration =
 /** A running authorization server. */
 export interface AuthorizationServer {
   readonly issuer: string;
+  /** Where it listens. */
+  readonly url: string;
   close(): Promise<void>;
 }
 
@@ -43,10 +47,11 @@ export function developmentSecret(clientId: string): string {
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const server = createServer();
   const { port } = await listen(server, options.port);
-  const issuer = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${port}`;
+  const { issuer = url } = options;
   const provider = new Provider(issuer, await createConfiguration(options));
   server.on("request", provider.callback());
-  return { issuer, close: () => close(server) };
+  return { issuer, url, close: () => close(server) };
 }
 
 async function createConfiguration(options: AuthorizationServerOptions): Promise<Configuration> {

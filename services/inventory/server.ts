@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { InventoryService } from "../../src/gen/inventory/v1/inventory_pb.js";
 import { addService, createGuardedServer } from "../../src/grpc.js";
 import { createResourceServer } from "../../src/index.js";
@@ -34,8 +34,11 @@ export async function startInventoryService(options: ServiceOptions): Promise<Ru
 }
 
 function bind(server: Server, port: number): Promise<number> {
+  // grpc-js would log what the error says.
+  setLogVerbosity(logVerbosity.NONE);
   return new Promise((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, boundPort) => {
+      setLogVerbosity(logVerbosity.ERROR);
       if (error === null) resolve(boundPort);
       else reject(error);
     });

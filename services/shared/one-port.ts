@@ -27,7 +27,7 @@ export async function listenOnOnePort(handler: Handler, port: number): Promise<L
   const http1 = http.createServer(handler);
   const http2Server = http2.createServer(handler);
   const sockets = new Set<net.Socket>();
-  const server = net.createServer((socket) => {
+  const server = net.createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
@@ -35,11 +35,14 @@ export async function listenOnOnePort(handler: Handler, port: number): Promise<L
     dispatch(socket, http1, http2Server);
   });
   const address = await listen(server, port);
+  // It listens through the other server; this makes it look for requests that never come to their end.
+  http1.emit("listening");
   return {
     port: address.port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        http1.close();
         for (const socket of sockets) socket.destroy();
       }),
   };

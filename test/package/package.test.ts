@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AuthorizationServer, startAuthorizationServer } from "../../services/authorization-server/server.js";
 import type { Mesh } from "../../src/index.js";
-import { readSnippets, snippetNamed } from "../support/readme.js";
+import { readSnippets, snippetNamed } from "../support/markdown.js";
 
 const root = new URL("../..", import.meta.url).pathname;
 const audience = "https://payment-service.internal";

@@ -3,6 +3,11 @@
 
 import { readFileSync } from "node:fs";
 
+/** A file, given by its path from the root of the repository. */
+export function readText(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+}
+
 /** A code block of a Markdown file. */
 export interface Snippet {
   readonly language: string;
@@ -13,7 +18,7 @@ export interface Snippet {
 
 /** The code blocks of a Markdown file, given by its path from the root of the repository. */
 export function readSnippets(path: string): Snippet[] {
-  const text = readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+  const text = readText(path);
   return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)].map(
     ({ 1: indent = "", 2: language = "", 3: code = "", index }) => ({
       language,
