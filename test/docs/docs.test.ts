@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSnippets, readText } from "../support/markdown.js";
@@ -74,20 +74,19 @@ describe("the guides", () => {
 
   it("have protos that build and lint, each on its own", () => {
     const count = writeSnippets("proto", (guide, line) => `proto/${guide}/line_${line}/snippet.proto`);
-    symlinkSync(join(root, "proto/meshauth"), join(folder, "meshauth"));
     const modules = readdirSync(join(folder, "proto"), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => entry.parentPath);
     expect(modules).toHaveLength(count);
-    const failures = modules.map((module) => {
+    const failures = modules.map((module, index) => {
       // Each snippet may declare the same package as the next one: they cannot share a workspace.
-      const config = { version: "v2", modules: [{ path: "." }, { path: "annotation" }] };
-      writeFileSync(join(module, "buf.yaml"), JSON.stringify(config));
-      mkdirSync(join(module, "annotation/meshauth/v1"), { recursive: true });
-      for (const file of ["options.proto", "mesh.proto"]) {
-        writeFileSync(join(module, "annotation/meshauth/v1", file), readText(`proto/meshauth/v1/${file}`));
-      }
-      return run("buf", ["build", module]);
+      const workspace = join(folder, "workspaces", String(index));
+      mkdirSync(workspace, { recursive: true });
+      cpSync(module, join(workspace, "proto"), { recursive: true });
+      cpSync(join(root, "proto/meshauth"), join(workspace, "annotation/meshauth"), { recursive: true });
+      const config = { version: "v2", modules: [{ path: "proto" }, { path: "annotation" }] };
+      writeFileSync(join(workspace, "buf.yaml"), JSON.stringify(config));
+      return run("buf", ["build", workspace]);
     });
     expect(failures.filter((failure) => failure !== "")).toEqual([]);
   });
