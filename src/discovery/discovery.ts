@@ -35,16 +35,20 @@ export class DiscoveryError extends Error {
  */
 export function parseIssuer(issuer: string): URL {
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  // First, so that no other message can show them.
+  if (url !== undefined && (url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "")) {
+    throw new TypeError("issuer has a query, a fragment or credentials in it; an issuer has none of them");
+  }
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new TypeError(`issuer ${JSON.stringify(issuer)} is not a URL; write it as the authorization server does`);
   }
-  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    throw new TypeError(`issuer ${issuer} is plain http; that is allowed for loopback only`);
-  }
-  if (url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "") {
-    throw new TypeError("issuer has a query, a fragment or credentials in it; an issuer has none of them");
-  }
+  if (!isConfidential(url)) throw new TypeError(`issuer ${issuer} is plain http; that is allowed for loopback only`);
   return url;
+}
+
+/** Whether what is sent to this URL stays between the two ends: https, or http that does not leave the machine. */
+export function isConfidential(url: URL): boolean {
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }
 
 /**
@@ -60,7 +64,7 @@ export async function discover(options: DiscoveryOptions): Promise<ServerMetadat
   try {
     // openid-client wants a client id; discovery has no use for it.
     configuration = await client.discovery(url, "discovery", undefined, client.None(), {
-      timeout: (options.timeoutMs ?? defaultTimeoutMs) / 1000,
+      timeout: timeoutSeconds(options.timeoutMs ?? defaultTimeoutMs),
       ...(options.fetch === undefined ? {} : { [client.customFetch]: options.fetch as CustomFetch }),
       ...(url.protocol === "http:" ? { execute: [client.allowInsecureRequests] } : {}),
     });
@@ -81,6 +85,21 @@ export async function discover(options: DiscoveryOptions): Promise<ServerMetadat
 /** Time-out of requests to the authorization server in milliseconds. */
 export const defaultTimeoutMs = 10_000;
 
+const maxTimeoutMs = 2_147_483_000;
+
+// openid-client takes seconds, and hands 1000 times as many to AbortSignal.timeout(), which throws unless that is a
+// whole number (1.001 * 1000 is not) and fires at once if it does not fit into 31 bits.
+function timeoutSeconds(timeoutMs: number): number {
+  let ms = Math.min(Math.ceil(timeoutMs), maxTimeoutMs);
+  while (!Number.isInteger((ms / 1000) * 1000)) ms += 1;
+  return ms / 1000;
+}
+
+/** Whether an HTTP status says that the same request may succeed later. */
+export function isTransientStatus(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}
+
 /** What configures one request of openid-client. */
 export interface RequestConfiguration {
   readonly server: ServerMetadata;
@@ -96,7 +115,7 @@ export async function configureRequest(request: RequestConfiguration): Promise<C
   const client = await import("openid-client");
   const { server, clientId, metadata, authentication } = request;
   const configuration = new client.Configuration(server, clientId, metadata, authentication);
-  configuration.timeout = request.timeoutMs / 1000;
+  configuration.timeout = timeoutSeconds(request.timeoutMs);
   configuration[client.customFetch] = request.fetch as CustomFetch;
   if (new URL(server.issuer).protocol === "http:") client.allowInsecureRequests(configuration);
   return configuration;
@@ -106,14 +125,18 @@ function toDiscoveryError(issuer: string, error: unknown): DiscoveryError {
   const code = (error as { code?: unknown }).code;
   const status = responseStatus(error);
   if (status !== undefined) {
-    const kind = status >= 500 || status === 429 ? "unreachable" : "refused";
+    const kind = isTransientStatus(status) ? "unreachable" : "refused";
     return new DiscoveryError(kind, `discovery at ${issuer} was answered with HTTP ${status}`);
   }
   if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") {
     return new DiscoveryError("refused", `discovery at ${issuer} describes another issuer`);
   }
-  if (typeof code === "string" && code.startsWith("OAUTH_") && code !== "OAUTH_TIMEOUT" && code !== "OAUTH_ABORT") {
+  if (code === "OAUTH_INVALID_RESPONSE") {
     return new DiscoveryError("refused", `discovery at ${issuer} was answered with no metadata (${code})`);
+  }
+  // The page of a firewall, or an answer that was cut off.
+  if (code === "OAUTH_RESPONSE_IS_NOT_JSON" || code === "OAUTH_PARSE_ERROR") {
+    return new DiscoveryError("unreachable", `discovery at ${issuer} was answered with no metadata (${code})`);
   }
   return new DiscoveryError("unreachable", `${issuer} cannot be reached (${networkReason(error)})`);
 }

@@ -5,15 +5,16 @@ import { isLoopback } from "../platform/loopback.js";
 
 /**
  * Whether a gRPC target (gRPC naming: "host:port", "dns:///host:port", "ipv4:a:p,b:p", "unix:path") can only mean this
- * machine.
+ * machine. Not so for what another name server or another resolver decides.
  */
 export function isLoopbackTarget(target: string): boolean {
-  if (/^unix(-abstract)?:/.test(target)) return true;
-  const addresses = target.replace(/^(dns:(\/\/[^/]*\/)?|ipv[46]:)/, "");
+  if (target.startsWith("unix:")) return true;
+  const addresses = target.replace(/^(dns:(\/\/\/)?|ipv[46]:)/, "");
   return addresses.split(",").every((address) => isLoopback(hostOf(address)));
 }
 
+/** The host of "host:port"; empty if it is something else. */
 function hostOf(address: string): string {
-  const bracketed = /^\[([^\]]*)\](:\d+)?$/.exec(address);
-  return bracketed?.[1] ?? address.replace(/:\d+$/, "");
+  const [, bracketed, name] = /^(?:\[([^\]]*)\]|([a-z0-9.-]+))(?::\d+)?$/i.exec(address) ?? [];
+  return bracketed ?? name ?? "";
 }

@@ -110,12 +110,9 @@ function createGuard(resourceServer: ResourceServer): Guard {
             requestHeader: request.header,
             protocolName: "unknown",
           });
-    try {
-      if (!request.stream) return await next(request);
-      return await followStream(resourceServer, admission, request, next as StreamFn);
-    } catch (error) {
-      throw containEscapedRefusal(error);
-    }
+    const contained = containFailure(next);
+    if (!request.stream) return await contained(request);
+    return await followStream(resourceServer, admission, request, contained as StreamFn);
   };
 
   return {
@@ -138,10 +135,16 @@ function guardRouter(
   { rules }: ResourceServer,
   uncovered: DescMethod[],
 ): ConnectRouter {
-  const replaced = (options: Partial<ConnectRouterOptions> | undefined): Partial<ConnectRouterOptions> | undefined =>
-    options === undefined || !("interceptors" in options || "requestGate" in options)
-      ? options
-      : { ...options, ...guard.protect(options) };
+  const replaced = (options: Partial<ConnectRouterOptions> | undefined): Partial<ConnectRouterOptions> | undefined => {
+    if (options === undefined) return undefined;
+    const { requestGate, interceptors } = guard.protect(options);
+    // What is not replaced stays that of the router, where ours is in front already.
+    return {
+      ...options,
+      ...("requestGate" in options && { requestGate }),
+      ...("interceptors" in options && { interceptors }),
+    };
+  };
   const note = (methods: readonly DescMethod[]): void => {
     uncovered.push(...methods.filter((method) => rules.forMethod(method) === undefined));
   };
@@ -161,7 +164,19 @@ function guardRouter(
   return guarded;
 }
 
+type AnyFn = Parameters<Interceptor>[0];
 type StreamFn = (request: StreamRequest) => Promise<StreamResponse>;
+
+// Around the handler alone: what ends a stream at its token's expiry is a refusal of ours, and stays one.
+function containFailure(next: AnyFn): AnyFn {
+  return async (request) => {
+    try {
+      return await next(request);
+    } catch (error) {
+      throw containEscapedRefusal(error);
+    }
+  };
+}
 
 async function followStream(
   { clock, clockToleranceMs }: ResourceServer,

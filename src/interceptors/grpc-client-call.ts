@@ -9,7 +9,6 @@ import {
   type StatusObject,
   type status,
 } from "@grpc/grpc-js";
-import type { Clock } from "../platform/clock.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "../tokens/access-token.js";
 import type { TokenSource } from "../tokens/token-source.js";
@@ -22,7 +21,6 @@ type MessageContext = Parameters<InterceptingCallInterface["sendMessageWithConte
 export interface AuthenticatedCallOptions {
   readonly tokenSource: TokenSource;
   readonly requirement: TokenRequirement;
-  readonly clock: Clock;
   readonly callOptions: InterceptorOptions;
   readonly nextCall: NextCall;
 }
@@ -44,7 +42,8 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   #call: InterceptingCallInterface | undefined;
   /** What was done with the call so far; `undefined` once it cannot be done again. */
   #recorded: Operation[] | undefined = [];
-  #heldMetadata: Metadata | undefined;
+  /** What the client gets to see once it is certain that this attempt counts. */
+  #held: (() => void)[] = [];
   #ended = false;
 
   constructor(options: AuthenticatedCallOptions) {
@@ -103,7 +102,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
 
   /** Does something with a token, at once if there is one; ends the call if there is none. */
   #withToken(use: (token: AccessToken) => void): void {
-    const { tokenSource, requirement, clock } = this.#options;
+    const { tokenSource, requirement } = this.#options;
     const token = tokenSource.get(requirement, { signal: this.#cancelled.signal, deadline: this.#deadline });
     if (!(token instanceof Promise)) {
       use(token);
@@ -113,7 +112,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
       (value) => {
         if (!this.#ended) use(value);
       },
-      (error: unknown) => this.#end(tokenErrorToStatus(error, this.#deadline, clock.now())),
+      (error: unknown) => this.#end(tokenErrorToStatus(error)),
     );
   }
 
@@ -130,9 +129,14 @@ export class AuthenticatedCall implements InterceptingCallInterface {
     return {
       onReceiveMetadata: (metadata) => {
         if (this.#recorded === undefined) this.#listener.onReceiveMetadata(metadata);
-        else this.#heldMetadata = metadata;
+        else this.#held.push(() => this.#listener.onReceiveMetadata(metadata));
       },
       onReceiveMessage: (message) => {
+        // Where one message is due and none came, grpc-js says so with null, right before the status that tells why.
+        if (message === null && this.#recorded !== undefined) {
+          this.#held.push(() => this.#listener.onReceiveMessage(message));
+          return;
+        }
         this.#settle();
         this.#listener.onReceiveMessage(message);
       },
@@ -149,9 +153,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
 
   #settle(): void {
     this.#recorded = undefined;
-    if (this.#heldMetadata === undefined) return;
-    this.#listener.onReceiveMetadata(this.#heldMetadata);
-    this.#heldMetadata = undefined;
+    for (const deliver of this.#held.splice(0)) deliver();
   }
 
   #mayRetry(token: AccessToken, received: StatusObject): boolean {
@@ -165,7 +167,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
 
   #retry(refused: AccessToken, received: StatusObject): void {
     this.#call = undefined;
-    this.#heldMetadata = undefined;
+    this.#held = [];
     this.#withToken((token) => {
       if (token.value === refused.value) {
         this.#end(received);

@@ -5,7 +5,6 @@ import type { DescService } from "@bufbuild/protobuf";
 import { InterceptingCall, type Interceptor } from "@grpc/grpc-js";
 import { grpcPath } from "../grpc-js/service-definition.js";
 import { isLoopbackTarget } from "../grpc-js/target.js";
-import { type Clock, systemClock } from "../platform/clock.js";
 import { createTokenRequirements, type TokenRequirementOptions } from "../rules/token-requirement.js";
 import type { TokenSource } from "../tokens/token-source.js";
 import { AuthenticatedCall } from "./grpc-client-call.js";
@@ -21,8 +20,6 @@ export interface GrpcInterceptorOptions extends TokenRequirementOptions {
    * `{ tls: true }` for a channel with TLS, or a target, which then must be loopback.
    */
   readonly channel: { readonly tls: true } | { readonly target: string };
-  /** The time. By default, the machine's. */
-  readonly clock?: Clock;
 }
 
 /**
@@ -32,7 +29,7 @@ export interface GrpcInterceptorOptions extends TokenRequirementOptions {
  * rule.
  */
 export function createGrpcInterceptor(options: GrpcInterceptorOptions): Interceptor {
-  const { channel, tokenSource, clock = systemClock } = options;
+  const { channel, tokenSource } = options;
   if (!("tls" in channel && channel.tls) && !("target" in channel && isLoopbackTarget(channel.target))) {
     const target = "target" in channel ? channel.target : "a channel without TLS";
     throw new TypeError(`no access token is sent to ${target} in plaintext; use TLS`);
@@ -44,6 +41,6 @@ export function createGrpcInterceptor(options: GrpcInterceptorOptions): Intercep
   return (callOptions, nextCall) => {
     const requirement = requirements.get(callOptions.method_definition.path);
     if (requirement === undefined) return new InterceptingCall(nextCall(callOptions));
-    return new InterceptingCall(new AuthenticatedCall({ tokenSource, requirement, clock, callOptions, nextCall }));
+    return new InterceptingCall(new AuthenticatedCall({ tokenSource, requirement, callOptions, nextCall }));
   };
 }

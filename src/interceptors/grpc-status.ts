@@ -28,10 +28,17 @@ export function refusalToStatus(refusal: Refusal): StatusObject {
 /** A status as a handler gives it to a server, or a server to a client. */
 type AnyStatus = Pick<StatusObject, "code" | "details"> & { metadata?: Metadata | null | undefined };
 
+// What a handler could pass on of its own missing token, by its metadata: grpc-js hands the same object on in its errors.
+const localRefusals = new WeakSet<Metadata>();
+
 /** What a server says when its handler lets a refusal from further downstream escape. See containEscapedRefusal(). */
 export function containEscapedStatus<T extends AnyStatus>(escaped: T): T | StatusObject {
-  if (escaped.code === status.OK || !hasRefusal(errorInfos(escaped))) return escaped;
+  if (escaped.code === status.OK || !(isLocalRefusal(escaped) || hasRefusal(errorInfos(escaped)))) return escaped;
   return { code: status.INTERNAL, details: escapedRefusalMessage, metadata: new Metadata() };
+}
+
+function isLocalRefusal({ metadata }: AnyStatus): boolean {
+  return metadata instanceof Metadata && localRefusals.has(metadata);
 }
 
 /** Whether a status, on the client, says that the server refused the token of this call before a handler ran. */
@@ -55,19 +62,21 @@ function unpackErrorInfo(any: Any): ErrorInfo[] {
 }
 
 /** The status that ends a call for which there is no token, on the client. */
-export function tokenErrorToStatus(error: unknown, deadline: number | undefined, now: number): StatusObject {
+export function tokenErrorToStatus(error: unknown): StatusObject {
   const metadata = new Metadata();
   if (!(error instanceof TokenError)) return { code: status.INTERNAL, details: "no access token", metadata };
-  return { code: codeOf(error, deadline !== undefined && now >= deadline), details: error.message, metadata };
+  if (error.kind === "refused") localRefusals.add(metadata);
+  return { code: codeOf(error), details: error.message, metadata };
 }
 
-function codeOf({ kind }: TokenError, late: boolean): status {
+function codeOf({ kind }: TokenError): status {
   switch (kind) {
     case "unavailable":
       return status.UNAVAILABLE;
     case "refused":
       return status.UNAUTHENTICATED;
     case "cancelled":
-      return late ? status.DEADLINE_EXCEEDED : status.CANCELLED;
+      // By its deadline: a call that its client cancelled is over already.
+      return status.DEADLINE_EXCEEDED;
   }
 }

@@ -85,9 +85,10 @@ function denied(message: string, challenge?: string): ReturnType<typeof face> {
 }
 
 function toRetryInfo(retryAfterMs: number): RetryInfo {
-  const seconds = Math.floor(retryAfterMs / 1000);
+  const ms = Math.ceil(retryAfterMs);
+  const seconds = Math.floor(ms / 1000);
   return create(RetryInfoSchema, {
-    retryDelay: { seconds: BigInt(seconds), nanos: Math.round(retryAfterMs - seconds * 1000) * 1_000_000 },
+    retryDelay: { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1_000_000 },
   });
 }
 

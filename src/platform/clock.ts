@@ -17,7 +17,7 @@ const maxTimeoutMs = 2 ** 31 - 1;
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => Date.now(), // looked up each time: fake timers replace it
   schedule(delayMs, task) {
     const dueAt = Date.now() + delayMs;
     const wait = (): NodeJS.Timeout => {

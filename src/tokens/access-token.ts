@@ -3,7 +3,8 @@
 
 /**
  * An access token in the hands of a client. It shows itself to nobody who does not ask for its value: converted to a
- * string, to JSON, or inspected, it says only when it expires (private fields are out of reach for util.inspect).
+ * string, to JSON, or inspected, it says only when it expires (util.inspect cannot reach private fields, but it can be
+ * told to call getters).
  */
 export class AccessToken {
   readonly #value: string;
@@ -36,5 +37,10 @@ export class AccessToken {
 
   toJSON(): string {
     return this.toString();
+  }
+
+  static {
+    const inspect = Symbol.for("nodejs.util.inspect.custom");
+    Object.defineProperty(AccessToken.prototype, inspect, { value: AccessToken.prototype.toString });
   }
 }

@@ -9,7 +9,7 @@ export interface Credential {
   readonly method: "client_secret_basic" | "client_secret_post" | "private_key_jwt";
   /** Creates what signs one token request. */
   authenticate(): Promise<ClientAuth>;
-  /** Whether a text contains the secret, and so must not be shown. */
+  /** Whether a text quotes the secret or a part of it, as it is or encoded for a URL, and so must not be shown. */
   isIn(text: string): boolean;
 }
 
@@ -23,14 +23,25 @@ export interface ClientSecretOptions {
 export function clientSecret(secret: string, options: ClientSecretOptions = {}): Credential {
   if (typeof secret !== "string" || secret === "") throw new TypeError("the client secret is empty; set one");
   const method = options.method ?? "client_secret_basic";
+  const forms = [secret, encodeURIComponent(secret), new URLSearchParams({ s: secret }).toString().slice(2)];
   return {
     method,
     async authenticate() {
       const client = await import("openid-client");
       return method === "client_secret_post" ? client.ClientSecretPost(secret) : client.ClientSecretBasic(secret);
     },
-    isIn: (text) => text.includes(secret),
+    isIn: (text) => forms.some((form) => quotes(text, form)),
   };
+}
+
+const quoteLength = 8;
+
+/** Whether a text contains a secret, or as much as eight characters of it in a row. */
+export function quotes(text: string, secret: string): boolean {
+  for (let start = 0; start === 0 || start + quoteLength <= secret.length; start += 1) {
+    if (text.includes(secret.slice(start, start + quoteLength))) return true;
+  }
+  return false;
 }
 
 /** Options of privateKeyJwt(). */

@@ -33,8 +33,7 @@ export class TokenSlot {
   #schedule: RefreshSchedule = { softAt: 0, marginAt: 0 };
   #inFlight: Promise<AccessToken> | undefined;
   #failures = 0;
-  #lastError: TokenError | undefined;
-  #retryAt = 0;
+  #lastFailure: { readonly error: TokenError; readonly retryAt: number } | undefined;
   #refusals = 0;
   #refusalsUntil = 0;
 
@@ -51,7 +50,7 @@ export class TokenSlot {
     if (token === undefined || now >= token.expiresAt) return this.#waitForNew(now, wait);
     if (now < this.#schedule.softAt) return token;
     const refresh = this.#refresh(now);
-    if (refresh === undefined || now < this.#schedule.marginAt) return token;
+    if (!(refresh instanceof Promise) || now < this.#schedule.marginAt) return token;
     return this.#waitBriefly(refresh, token, now, wait);
   }
 
@@ -74,14 +73,15 @@ export class TokenSlot {
 
   async #waitForNew(now: number, wait: WaitOptions): Promise<AccessToken> {
     const refresh = this.#refresh(now);
-    if (refresh !== undefined) return await this.#waitUnlessCancelled(refresh, wait);
-    throw this.#lastError ?? this.#options.toError("unavailable", "not asked yet", this.#failures);
+    if (refresh instanceof Promise) return await this.#waitUnlessCancelled(refresh, wait);
+    throw refresh;
   }
 
-  /** Starts a request unless one is in flight; `undefined` while the last failure says to leave the server alone. */
-  #refresh(now: number): Promise<AccessToken> | undefined {
+  /** Starts a request unless one is in flight; the last failure while that says to leave the server alone. */
+  #refresh(now: number): Promise<AccessToken> | TokenError {
     if (this.#inFlight !== undefined) return this.#inFlight;
-    if (isWithinPause(now, this.#retryAt)) return undefined;
+    const failure = this.#lastFailure;
+    if (failure !== undefined && isWithinPause(now, failure.retryAt)) return failure.error;
     const request = this.#request();
     this.#inFlight = request;
     // Nobody may be waiting: a failure is remembered, not thrown at the process.
@@ -113,22 +113,21 @@ export class TokenSlot {
     if (!advanced) this.#schedule = { ...this.#schedule, softAt: now + (token.expiresAt - now) / 2 };
     this.#token = token;
     this.#failures = 0;
-    this.#lastError = undefined;
-    this.#retryAt = 0;
+    this.#lastFailure = undefined;
   }
 
-  #remember(error: unknown): TokenError {
+  #remember(reason: unknown): TokenError {
     const { clock, random, toError } = this.#options;
     const failure =
-      error instanceof TokenRequestFailure
-        ? error
+      reason instanceof TokenRequestFailure
+        ? reason
         : new TokenRequestFailure("refused", "the token request could not be made; check the credential");
     this.#failures += 1;
     const lifetime = this.#token === undefined ? undefined : this.#token.expiresAt - this.#token.obtainedAt;
     const pause = failure.retryAfterMs ?? backoffMs(this.#failures, lifetime, random);
-    this.#retryAt = clock.now() + pause;
-    this.#lastError = toError(failure.kind, failure.message, this.#failures, failure.oauthError);
-    return this.#lastError;
+    const error = toError(failure.kind, failure.message, this.#failures, failure.oauthError);
+    this.#lastFailure = { error, retryAt: clock.now() + pause };
+    return error;
   }
 
   #waitBriefly(
@@ -141,18 +140,21 @@ export class TokenSlot {
     const { signal, deadline } = wait;
     const patience = Math.min(marginWaitMs, deadline === undefined ? Infinity : Math.max(0, (deadline - now) / 2));
     return new Promise((resolve) => {
-      const settle = (answer: AccessToken | Promise<AccessToken>): void => {
+      let waiting = true;
+      const settle = (answer: () => AccessToken | Promise<AccessToken>): void => {
+        if (!waiting) return;
+        waiting = false;
         cancel();
         signal?.removeEventListener("abort", fallBack);
-        resolve(answer);
+        resolve(answer());
       };
       // The current token may have expired during the wait: then there is nothing left but to wait for the new one.
       const fallBack = (): void =>
-        settle(clock.now() < current.expiresAt ? current : this.#waitUnlessCancelled(refresh, wait));
+        settle(() => (clock.now() < current.expiresAt ? current : this.#waitUnlessCancelled(refresh, wait)));
       const cancel = clock.schedule(patience, fallBack);
       if (signal?.aborted === true) return fallBack();
       signal?.addEventListener("abort", fallBack);
-      refresh.then(settle, fallBack);
+      refresh.then((token) => settle(() => token), fallBack);
     });
   }
 
@@ -161,7 +163,7 @@ export class TokenSlot {
     return new Promise((resolve, reject) => {
       const { clock } = this.#options;
       const giveUp = (reason: string): void => {
-        const last = this.#lastError === undefined ? "" : `; before that: ${this.#lastError.message}`;
+        const last = this.#lastFailure === undefined ? "" : `; before that: ${this.#lastFailure.error.message}`;
         settle(() =>
           reject(
             this.#options.toError("cancelled", `${reason} while the token was requested${last}`, this.#failures + 1),

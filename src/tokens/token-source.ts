@@ -114,7 +114,7 @@ interface Settings {
 function validateOptions(options: TokenSourceOptions): Settings {
   const { issuer, clientId, credential, refreshBeforeSeconds, timeoutMs = defaultTimeoutMs } = options;
   parseIssuer(issuer);
-  const problem = identifierProblem(clientId);
+  const problem = typeof clientId === "string" ? identifierProblem(clientId) : "is missing";
   if (problem !== undefined) throw new TypeError(`clientId ${problem}`);
   if (credential === undefined) throw new TypeError("credential is missing; give clientSecret() or privateKeyJwt()");
   if (refreshBeforeSeconds !== undefined && !(refreshBeforeSeconds >= 0 && Number.isFinite(refreshBeforeSeconds))) {
