@@ -1,13 +1,18 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-export { DiscoveryError } from "./discovery/discovery.js";
+export { DiscoveryError } from "./discovery/discovery-failure.js";
 export type { MeshJson } from "./gen/meshauth/v1/mesh_pb.js";
 export type { RuleJson } from "./gen/meshauth/v1/options_pb.js";
-export { type ConnectInterceptorOptions, createConnectInterceptor } from "./interceptors/connect-client.js";
+export {
+  type ConnectInterceptorOptions,
+  createConnectInterceptor,
+  withoutToken,
+} from "./interceptors/connect-client.js";
 export { type ConnectServerOptions, getPrincipal, guardConnect } from "./interceptors/connect-server.js";
 export type { Clock } from "./platform/clock.js";
-export { type Provider, standardProvider } from "./providers/provider.js";
+export { type ProviderName, providers } from "./providers/presets.js";
+export { type ClaimPath, type FindingKind, type Provider, standardProvider } from "./providers/provider.js";
 export { type Mesh, type MeshClient, type MeshOptions, readMesh } from "./rules/mesh.js";
 export { RuleError, type RuleProblem } from "./rules/problem.js";
 export type { Requirement, Rule, ScopeSet } from "./rules/rule.js";
@@ -29,8 +34,16 @@ export {
   privateKeyJwt,
 } from "./tokens/credential.js";
 export { TokenError, type TokenFailure } from "./tokens/token-error.js";
-export type { WaitOptions } from "./tokens/token-slot.js";
+export type {
+  StaleTokenEvent,
+  TokenEvent,
+  TokenRefusedEvent,
+  TokenRequestEvent,
+  TokenSubject,
+  TokenWarningEvent,
+} from "./tokens/token-event.js";
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
+export type { WaitOptions } from "./tokens/wait.js";
 export type { Decision, DecisionEvent } from "./verification/decision.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";

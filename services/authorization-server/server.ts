@@ -7,6 +7,7 @@ import { exportJWK, generateKeyPair, type JWK } from "jose";
 import Provider, { type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC } from "oidc-provider";
 import type { Mesh, MeshClient } from "../../src/index.js";
 import { createMemoryAdapter } from "./memory-adapter.js";
+import { createReplaceableClients, type ReplaceableClients } from "./replaceable-clients.js";
 
 /** Options of startAuthorizationServer(). */
 export interface AuthorizationServerOptions {
@@ -20,6 +21,8 @@ export interface AuthorizationServerOptions {
   readonly lifetimeSeconds?: number;
   /** How clients authenticate. By default, client_secret_basic with the development secret. */
   readonly clients?: ReadonlyMap<string, ClientRegistration>;
+  /** Whether credentials can be replaced while it runs. By default, not. */
+  readonly replaceable?: boolean;
 }
 
 /** How one client authenticates. */
@@ -32,6 +35,11 @@ export interface AuthorizationServer {
   readonly issuer: string;
   /** Where it listens. */
   readonly url: string;
+  /**
+   * From now on, the client authenticates by any of these, all of the same method, and by nothing else: by the new one,
+   * and by the old one while they overlap. Throws an Error unless the option `replaceable` is set.
+   */
+  replaceCredential(clientId: string, ...accepted: [ClientRegistration, ...ClientRegistration[]]): void;
   close(): Promise<void>;
 }
 
@@ -49,16 +57,36 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   const { port } = await listen(server, options.port);
   const url = `http://127.0.0.1:${port}`;
   const { issuer = url } = options;
-  const provider = new Provider(issuer, await createConfiguration(options));
+  const replaceable = options.replaceable === true ? createReplaceableClients() : undefined;
+  const provider = new Provider(issuer, await createConfiguration(options, replaceable));
+  replaceable?.install(provider);
   server.on("request", provider.callback());
-  return { issuer, url, close: () => close(server) };
+  return {
+    issuer,
+    url,
+    replaceCredential(clientId, ...accepted) {
+      if (replaceable === undefined) throw new Error("credentials can be replaced with the option replaceable only");
+      replaceable.set(clientId, registerClient(clientId, accepted), secretsOf(accepted));
+    },
+    close: () => close(server),
+  };
 }
 
-async function createConfiguration(options: AuthorizationServerOptions): Promise<Configuration> {
+async function createConfiguration(
+  options: AuthorizationServerOptions,
+  replaceable: ReplaceableClients | undefined,
+): Promise<Configuration> {
   const { mesh, lifetimeSeconds = 300, clients: registrations = new Map<string, ClientRegistration>() } = options;
+  const clients = [...mesh.clients.keys()].map((clientId) => {
+    const accepted = [registrations.get(clientId) ?? developmentRegistration(clientId)] as const;
+    const metadata = registerClient(clientId, accepted);
+    replaceable?.set(clientId, metadata, secretsOf(accepted));
+    return metadata;
+  });
+  const adapter = createMemoryAdapter();
   return {
-    adapter: createMemoryAdapter(),
-    clients: [...mesh.clients.keys()].map((clientId) => registerClient(clientId, registrations.get(clientId))),
+    adapter: replaceable?.adapter(adapter) ?? adapter,
+    clients: replaceable === undefined ? clients : [],
     jwks: { keys: [await createSigningKey()] },
     scopes: [...mesh.audiences.values()].flat(),
     responseTypes: [],
@@ -103,21 +131,31 @@ function assertGranted(ctx: KoaContextWithOIDC, client: MeshClient | undefined, 
   }
 }
 
-function registerClient(clientId: string, registration: ClientRegistration | undefined): ClientMetadata {
-  const { method, ...rest } = registration ?? {
-    method: "client_secret_basic",
-    secret: developmentSecret(clientId),
-  };
+function developmentRegistration(clientId: string): ClientRegistration {
+  return { method: "client_secret_basic", secret: developmentSecret(clientId) };
+}
+
+/** Registers a client with everything that it may authenticate by; the first one is the newest. */
+function registerClient(
+  clientId: string,
+  accepted: readonly [ClientRegistration, ...ClientRegistration[]],
+): ClientMetadata {
+  const [secret] = secretsOf(accepted);
+  const keys = accepted.flatMap((each) => ("publicKey" in each ? [each.publicKey] : []));
   return {
     client_id: clientId,
     grant_types: ["client_credentials"],
     response_types: [],
     redirect_uris: [],
     id_token_signed_response_alg: "ES256",
-    token_endpoint_auth_method: method,
-    ...("secret" in rest ? { client_secret: rest.secret } : {}),
-    ...("publicKey" in rest ? { jwks: { keys: [rest.publicKey] } } : {}),
+    token_endpoint_auth_method: accepted[0].method,
+    ...(secret === undefined ? {} : { client_secret: secret }),
+    ...(keys.length === 0 ? {} : { jwks: { keys } }),
   };
+}
+
+function secretsOf(accepted: readonly ClientRegistration[]): string[] {
+  return accepted.flatMap((each) => ("secret" in each ? [each.secret] : []));
 }
 
 async function createSigningKey(): Promise<JWK> {

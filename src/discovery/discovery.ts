@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ClientAuth, ClientMetadata, Configuration, CustomFetch, ServerMetadata } from "openid-client";
+import { type Clock, systemClock } from "../platform/clock.js";
 import { isLoopback } from "../platform/loopback.js";
+import { DiscoveryError, toDiscoveryError } from "./discovery-failure.js";
 
 /** Which authorization server to ask, and how. */
 export interface DiscoveryOptions {
@@ -12,19 +14,8 @@ export interface DiscoveryOptions {
   readonly timeoutMs?: number | undefined;
   /** Replaces the global fetch, for a proxy or a certificate authority of your own. */
   readonly fetch?: typeof fetch | undefined;
-}
-
-/** The authorization server could not be discovered. */
-export class DiscoveryError extends Error {
-  override readonly name = "DiscoveryError";
-  readonly code = "ERR_MESHAUTH_DISCOVERY";
-  /** "unreachable" may pass by itself; "refused" needs somebody to change something. */
-  readonly kind: "unreachable" | "refused";
-
-  constructor(kind: DiscoveryError["kind"], message: string) {
-    super(message);
-    this.kind = kind;
-  }
+  /** The time. By default, the machine's. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -69,7 +60,7 @@ export async function discover(options: DiscoveryOptions): Promise<ServerMetadat
       ...(url.protocol === "http:" ? { execute: [client.allowInsecureRequests] } : {}),
     });
   } catch (error) {
-    throw toDiscoveryError(options.issuer, error);
+    throw toDiscoveryError(options.issuer, error, options.clock ?? systemClock);
   }
   const metadata = configuration.serverMetadata();
   // openid-client compares after URL normalisation; tokens are compared byte for byte, so this has to be as well.
@@ -95,11 +86,6 @@ function timeoutSeconds(timeoutMs: number): number {
   return ms / 1000;
 }
 
-/** Whether an HTTP status says that the same request may succeed later. */
-export function isTransientStatus(status: number): boolean {
-  return status >= 500 || status === 408 || status === 425 || status === 429;
-}
-
 /** What configures one request of openid-client. */
 export interface RequestConfiguration {
   readonly server: ServerMetadata;
@@ -119,39 +105,4 @@ export async function configureRequest(request: RequestConfiguration): Promise<C
   configuration[client.customFetch] = request.fetch as CustomFetch;
   if (new URL(server.issuer).protocol === "http:") client.allowInsecureRequests(configuration);
   return configuration;
-}
-
-function toDiscoveryError(issuer: string, error: unknown): DiscoveryError {
-  const code = (error as { code?: unknown }).code;
-  const status = responseStatus(error);
-  if (status !== undefined) {
-    const kind = isTransientStatus(status) ? "unreachable" : "refused";
-    return new DiscoveryError(kind, `discovery at ${issuer} was answered with HTTP ${status}`);
-  }
-  if (code === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") {
-    return new DiscoveryError("refused", `discovery at ${issuer} describes another issuer`);
-  }
-  if (code === "OAUTH_INVALID_RESPONSE") {
-    return new DiscoveryError("refused", `discovery at ${issuer} was answered with no metadata (${code})`);
-  }
-  // The page of a firewall, or an answer that was cut off.
-  if (code === "OAUTH_RESPONSE_IS_NOT_JSON" || code === "OAUTH_PARSE_ERROR") {
-    return new DiscoveryError("unreachable", `discovery at ${issuer} was answered with no metadata (${code})`);
-  }
-  return new DiscoveryError("unreachable", `${issuer} cannot be reached (${networkReason(error)})`);
-}
-
-function responseStatus(error: unknown): number | undefined {
-  const cause = (error as { cause?: unknown }).cause;
-  return cause instanceof Response && cause.status !== 200 ? cause.status : undefined;
-}
-
-/** Names why a request did not get through, without quoting anything of it. */
-export function networkReason(error: unknown): string {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const code = (current as { code?: unknown }).code;
-    if (code === "OAUTH_TIMEOUT" || current.name === "TimeoutError") return "timed out";
-    if (typeof code === "string" && !code.startsWith("OAUTH_")) return code;
-  }
-  return "no answer";
 }

@@ -4,6 +4,10 @@
 import {
   Code,
   ConnectError,
+  type ContextKey,
+  type ContextValues,
+  createContextKey,
+  createContextValues,
   type Interceptor,
   type StreamRequest,
   type StreamResponse,
@@ -20,12 +24,24 @@ import {
 import type { AccessToken } from "../tokens/access-token.js";
 import { TokenError } from "../tokens/token-error.js";
 import type { TokenSource } from "../tokens/token-source.js";
-import { saysTokenRefused, tokenErrorToConnectError } from "./connect-error.js";
+import type { WaitOptions } from "../tokens/wait.js";
+import { saysScopeMissed, saysTokenRefused, tokenErrorToConnectError } from "./connect-error.js";
+import { deadlineOf } from "./timeout-header.js";
 
 /** Options of createConnectInterceptor(). */
 export interface ConnectInterceptorOptions extends TokenRequirementOptions {
   /** Where tokens come from. */
   readonly tokenSource: TokenSource;
+}
+
+const withoutTokenKey: ContextKey<boolean> = createContextKey(false, { description: "meshauth without token" });
+
+/**
+ * Context values for a call that should go without a token, although its RPC wants one:
+ * `client.charge(request, { contextValues: withoutToken() })`.
+ */
+export function withoutToken(contextValues: ContextValues = createContextValues()): ContextValues {
+  return contextValues.set(withoutTokenKey, true);
 }
 
 type Request = UnaryRequest | StreamRequest;
@@ -53,6 +69,7 @@ export function createConnectInterceptor(options: ConnectInterceptorOptions): In
   const { tokenSource } = options;
   const requirementOf = createTokenRequirements(options);
   return (next) => async (request) => {
+    if (request.contextValues.get(withoutTokenKey)) return await next(request);
     if (request.header.has("authorization")) {
       assertConfidential(request.url);
       return await next(request);
@@ -60,7 +77,8 @@ export function createConnectInterceptor(options: ConnectInterceptorOptions): In
     const requirement = lookUp(requirementOf, request);
     if (requirement === undefined) return await next(request);
     assertConfidential(request.url);
-    const call = { tokenSource, requirement, next: next as AnyFn };
+    const wait = { signal: request.signal, deadline: deadlineOf(request.header) };
+    const call = { tokenSource, requirement, wait, next: next as AnyFn };
     if (!request.stream) return await callTwice(call, request, () => request);
     if (request.method.methodKind !== "server_streaming") return await callOnce(call, request);
     return await callServerStream(call, request);
@@ -70,6 +88,7 @@ export function createConnectInterceptor(options: ConnectInterceptorOptions): In
 interface Call {
   readonly tokenSource: TokenSource;
   readonly requirement: TokenRequirement;
+  readonly wait: WaitOptions & { readonly signal: AbortSignal };
   readonly next: AnyFn;
 }
 
@@ -91,34 +110,56 @@ function assertConfidential(url: string): void {
   throw new ConnectError(`no access token is sent to ${host} over plain http; use https`, Code.FailedPrecondition);
 }
 
-async function getToken({ tokenSource, requirement }: Call, signal: AbortSignal): Promise<AccessToken> {
+async function getToken({ tokenSource, requirement, wait }: Call): Promise<AccessToken> {
   try {
-    return await tokenSource.get(requirement, { signal });
+    return await tokenSource.get(requirement, wait);
   } catch (error) {
-    throw error instanceof TokenError ? tokenErrorToConnectError(error, signal) : error;
+    throw error instanceof TokenError ? tokenErrorToConnectError(error, wait.signal) : error;
   }
 }
 
-async function callOnce(call: Call, request: Request): Promise<Response> {
-  const token = await getToken(call, request.signal);
+/** Calls once: nobody can tell what the server has done with a stream of requests. */
+async function callOnce(call: Call, request: StreamRequest): Promise<Response> {
+  const token = await getToken(call);
   request.header.set("authorization", token.authorization);
-  return await call.next(request);
+  try {
+    const response = (await call.next(request)) as StreamResponse;
+    return { ...response, message: watched(response.message, (error) => learn(call, token, error)) };
+  } catch (error) {
+    learn(call, token, error);
+    throw error;
+  }
 }
 
 /** Calls, and once more with another token if the server refused the first one. `replay` makes the request again. */
 async function callTwice(call: Call, first: Request, replay: () => Request): Promise<Response> {
-  const token = await getToken(call, first.signal);
+  const token = await getToken(call);
   first.header.set("authorization", token.authorization);
   try {
     return await awaitFirstMessage(await call.next(first));
   } catch (error) {
-    if (!saysTokenRefused(error, call.requirement.audience)) throw error;
-    if (!call.tokenSource.refused(call.requirement, token)) throw error;
-    const other = await getToken(call, first.signal);
+    if (!learn(call, token, error)) throw error;
+    const other = await getToken(call);
     if (other.value === token.value) throw error;
     const second = replay();
     second.header.set("authorization", other.authorization);
     return await call.next(second);
+  }
+}
+
+/** Tells the token source what a failed call says of its token. Returns whether another token may do better. */
+function learn({ tokenSource, requirement }: Call, token: AccessToken, error: unknown): boolean {
+  if (saysTokenRefused(error, requirement.audience)) return tokenSource.refused(requirement, token);
+  if (saysScopeMissed(error, requirement.audience)) tokenSource.scopeMissed(requirement, token);
+  return false;
+}
+
+async function* watched<T>(messages: AsyncIterable<T>, onError: (error: unknown) => void): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    onError(error);
+    throw error;
   }
 }
 

@@ -5,7 +5,15 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 import { TokenError } from "../tokens/token-error.js";
 import type { Refusal } from "../verification/refusal.js";
-import { detailsOf, escapedRefusalMessage, hasRefusal, isTokenRefused, toOutcome } from "./outcome.js";
+import {
+  detailsOf,
+  escapedRefusalMessage,
+  escapedTokenErrorMessage,
+  hasRefusal,
+  isScopeMissed,
+  isTokenRefused,
+  toOutcome,
+} from "./outcome.js";
 
 /** The error that ends a refused call, on the server. */
 export function refusalToConnectError(refusal: Refusal): ConnectError {
@@ -19,12 +27,15 @@ export function refusalToConnectError(refusal: Refusal): ConnectError {
 
 /**
  * What a server says when its handler failed. A refusal from further downstream must not look like ours: the caller
- * would drop a good token and repeat side effects.
+ * would drop a good token and repeat side effects. Nor does it concern the caller which token this service lacks.
  */
 export function containEscapedRefusal(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error;
-  const isLocal = error.cause instanceof TokenError && error.code === Code.Unauthenticated;
-  if (!isLocal && !hasRefusal(error.findDetails(ErrorInfoSchema))) return error;
+  if (error.cause instanceof TokenError) {
+    const code = error.code === Code.Unauthenticated ? Code.Internal : error.code;
+    return new ConnectError(escapedTokenErrorMessage, code, undefined, undefined, error);
+  }
+  if (!hasRefusal(error.findDetails(ErrorInfoSchema))) return error;
   return new ConnectError(escapedRefusalMessage, Code.Internal, undefined, undefined, error);
 }
 
@@ -34,6 +45,15 @@ export function saysTokenRefused(error: unknown, audience: string): boolean {
     error instanceof ConnectError &&
     error.code === Code.Unauthenticated &&
     isTokenRefused(error.findDetails(ErrorInfoSchema), audience)
+  );
+}
+
+/** Whether an error, on the client, says that the token of this call lacked a scope. */
+export function saysScopeMissed(error: unknown, audience: string): boolean {
+  return (
+    error instanceof ConnectError &&
+    error.code === Code.PermissionDenied &&
+    isScopeMissed(error.findDetails(ErrorInfoSchema), audience)
   );
 }
 

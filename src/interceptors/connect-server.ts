@@ -8,6 +8,7 @@ import {
   type ContextKey,
   type ContextValues,
   createContextKey,
+  createContextValues,
   type HandlerContext,
   type Interceptor,
   type StreamRequest,
@@ -18,6 +19,7 @@ import type { Decision } from "../verification/decision.js";
 import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedRefusal, refusalToConnectError } from "./connect-error.js";
+import { noteAuthorization, readAuthorization } from "./raw-authorization.js";
 import { TokenExpiryTimer } from "./token-expiry-timer.js";
 
 type Admission = Extract<Decision, { allowed: true }>;
@@ -25,6 +27,7 @@ type Admission = Extract<Decision, { allowed: true }>;
 /** The part of an adapter's options that guardConnect() looks at. */
 export interface ConnectServerOptions extends ConnectRouterOptions {
   readonly routes: (router: ConnectRouter) => unknown;
+  readonly contextValues?: ((request: never) => ContextValues) | undefined;
 }
 
 const principalKey: ContextKey<Principal | undefined> = createContextKey<Principal | undefined>(undefined, {
@@ -61,6 +64,8 @@ export function guardConnect<T extends ConnectServerOptions>(resourceServer: Res
   return {
     ...options,
     ...guard.protect(options),
+    contextValues: (request: never) =>
+      noteAuthorization(request, options.contextValues?.(request) ?? createContextValues()),
     routes: (router: ConnectRouter) => {
       const uncovered: DescMethod[] = [];
       const result = options.routes(guardRouter(router, guard, resourceServer, uncovered));
@@ -90,7 +95,7 @@ function createGuard(resourceServer: ResourceServer): Guard {
     const decision = await resourceServer.authorize({
       method,
       rpc: rpcName(method),
-      authorization: requestHeader.get("authorization"),
+      authorization: readAuthorization(values, requestHeader),
       protocol: protocolName,
     });
     if (!decision.allowed) throw refusalToConnectError(decision.refusal);

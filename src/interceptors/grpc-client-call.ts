@@ -12,7 +12,8 @@ import {
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "../tokens/access-token.js";
 import type { TokenSource } from "../tokens/token-source.js";
-import { statusSaysTokenRefused, tokenErrorToStatus } from "./grpc-status.js";
+import { statusSaysScopeMissed, statusSaysTokenRefused, tokenErrorToStatus } from "./grpc-status.js";
+import { goesWithoutToken } from "./grpc-without-token.js";
 
 type InterceptingCallInterface = ReturnType<NextCall>;
 type MessageContext = Parameters<InterceptingCallInterface["sendMessageWithContext"]>[0];
@@ -54,7 +55,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   start(metadata: Metadata, listener?: Partial<InterceptingListener>): void {
     this.#metadata = metadata;
     this.#listener = { ...silent, ...bind(listener) };
-    if (metadata.get("authorization").length > 0) {
+    if (goesWithoutToken(metadata) || metadata.get("authorization").length > 0) {
       this.#begin(metadata, this.#listener);
       this.#recorded = undefined;
       return;
@@ -141,7 +142,8 @@ export class AuthenticatedCall implements InterceptingCallInterface {
         this.#listener.onReceiveMessage(message);
       },
       onReceiveStatus: (received) => {
-        if (this.#recorded !== undefined && this.#mayRetry(token, received)) {
+        const otherMayDo = this.#learn(token, received);
+        if (otherMayDo && this.#recorded !== undefined && !this.#cancelled.signal.aborted) {
           this.#retry(token, received);
           return;
         }
@@ -156,13 +158,12 @@ export class AuthenticatedCall implements InterceptingCallInterface {
     for (const deliver of this.#held.splice(0)) deliver();
   }
 
-  #mayRetry(token: AccessToken, received: StatusObject): boolean {
+  /** Tells the token source what the end of a call says of its token. Returns whether another token may do better. */
+  #learn(token: AccessToken, received: StatusObject): boolean {
     const { tokenSource, requirement } = this.#options;
-    return (
-      !this.#cancelled.signal.aborted &&
-      statusSaysTokenRefused(received, requirement.audience) &&
-      tokenSource.refused(requirement, token)
-    );
+    if (statusSaysTokenRefused(received, requirement.audience)) return tokenSource.refused(requirement, token);
+    if (statusSaysScopeMissed(received, requirement.audience)) tokenSource.scopeMissed(requirement, token);
+    return false;
   }
 
   #retry(refused: AccessToken, received: StatusObject): void {

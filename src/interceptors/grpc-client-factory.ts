@@ -31,16 +31,20 @@ export function createAuthenticatedClient<S extends DescService>(
   service: S,
   options: AuthenticatedClientOptions,
 ): GrpcClient<S> {
-  const { tokenSource, service: caller, rules, ...clientOptions } = options;
+  const { tokenSource, service: caller, rules, tokenPer, ...clientOptions } = options;
+  const hasTls = options.credentials._isSecure();
   const interceptor = createGrpcInterceptor({
     tokenSource,
     service: caller,
     rules,
+    tokenPer,
     services: [service],
-    channel: options.credentials._isSecure() ? { tls: true } : { target: options.target },
+    channel: hasTls ? { tls: true } : { target: options.target },
   });
   return createGrpcClient(service, {
     ...clientOptions,
+    // grpc-js would send even calls to loopback through the proxy that the environment names: in plaintext, off the machine.
+    channel: { ...options.channel, ...(hasTls ? {} : { "grpc.enable_http_proxy": 0 }) },
     interceptors: [...(options.interceptors ?? []), interceptor],
   });
 }

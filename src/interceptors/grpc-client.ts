@@ -5,7 +5,11 @@ import type { DescService } from "@bufbuild/protobuf";
 import { InterceptingCall, type Interceptor } from "@grpc/grpc-js";
 import { grpcPath } from "../grpc-js/service-definition.js";
 import { isLoopbackTarget } from "../grpc-js/target.js";
-import { createTokenRequirements, type TokenRequirementOptions } from "../rules/token-requirement.js";
+import {
+  createTokenRequirements,
+  type TokenRequirement,
+  type TokenRequirementOptions,
+} from "../rules/token-requirement.js";
 import type { TokenSource } from "../tokens/token-source.js";
 import { AuthenticatedCall } from "./grpc-client-call.js";
 
@@ -29,18 +33,26 @@ export interface GrpcInterceptorOptions extends TokenRequirementOptions {
  * rule.
  */
 export function createGrpcInterceptor(options: GrpcInterceptorOptions): Interceptor {
-  const { channel, tokenSource } = options;
-  if (!("tls" in channel && channel.tls) && !("target" in channel && isLoopbackTarget(channel.target))) {
-    const target = "target" in channel ? channel.target : "a channel without TLS";
-    throw new TypeError(`no access token is sent to ${target} in plaintext; use TLS`);
-  }
-  const requirementOf = createTokenRequirements(options);
-  const requirements = new Map(
-    options.services.flatMap(({ methods }) => methods).map((method) => [grpcPath(method), requirementOf(method)]),
-  );
+  const { tokenSource } = options;
+  const requirements = requirementsByPath(options);
   return (callOptions, nextCall) => {
     const requirement = requirements.get(callOptions.method_definition.path);
     if (requirement === undefined) return new InterceptingCall(nextCall(callOptions));
     return new InterceptingCall(new AuthenticatedCall({ tokenSource, requirement, callOptions, nextCall }));
   };
+}
+
+/** The tokens that RPCs need, by gRPC path. Throws if they would go over plaintext beyond loopback. */
+export function requirementsByPath(options: GrpcInterceptorOptions): Map<string, TokenRequirement | undefined> {
+  assertConfidential(options.channel);
+  const requirementOf = createTokenRequirements(options);
+  const methods = options.services.flatMap((service) => service.methods);
+  return new Map(methods.map((method) => [grpcPath(method), requirementOf(method)]));
+}
+
+function assertConfidential(channel: GrpcInterceptorOptions["channel"]): void {
+  if ("tls" in channel && channel.tls) return;
+  if ("target" in channel && isLoopbackTarget(channel.target)) return;
+  const target = "target" in channel ? channel.target : "a channel without TLS";
+  throw new TypeError(`no access token is sent to ${target} in plaintext; use TLS`);
 }

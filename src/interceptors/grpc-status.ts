@@ -8,7 +8,15 @@ import { type ErrorInfo, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/
 import { StatusSchema } from "../gen/google/rpc/status_pb.js";
 import { TokenError } from "../tokens/token-error.js";
 import type { Refusal } from "../verification/refusal.js";
-import { detailsOf, escapedRefusalMessage, hasRefusal, isTokenRefused, toOutcome } from "./outcome.js";
+import {
+  detailsOf,
+  escapedRefusalMessage,
+  escapedTokenErrorMessage,
+  hasRefusal,
+  isScopeMissed,
+  isTokenRefused,
+  toOutcome,
+} from "./outcome.js";
 
 const detailsKey = "grpc-status-details-bin";
 
@@ -29,21 +37,27 @@ export function refusalToStatus(refusal: Refusal): StatusObject {
 type AnyStatus = Pick<StatusObject, "code" | "details"> & { metadata?: Metadata | null | undefined };
 
 // What a handler could pass on of its own missing token, by its metadata: grpc-js hands the same object on in its errors.
-const localRefusals = new WeakSet<Metadata>();
+const localFailures = new WeakSet<Metadata>();
 
 /** What a server says when its handler lets a refusal from further downstream escape. See containEscapedRefusal(). */
 export function containEscapedStatus<T extends AnyStatus>(escaped: T): T | StatusObject {
-  if (escaped.code === status.OK || !(isLocalRefusal(escaped) || hasRefusal(errorInfos(escaped)))) return escaped;
+  if (escaped.code === status.OK) return escaped;
+  if (escaped.metadata instanceof Metadata && localFailures.has(escaped.metadata)) {
+    const code = escaped.code === status.UNAUTHENTICATED ? status.INTERNAL : escaped.code;
+    return { code, details: escapedTokenErrorMessage, metadata: new Metadata() };
+  }
+  if (!hasRefusal(errorInfos(escaped))) return escaped;
   return { code: status.INTERNAL, details: escapedRefusalMessage, metadata: new Metadata() };
-}
-
-function isLocalRefusal({ metadata }: AnyStatus): boolean {
-  return metadata instanceof Metadata && localRefusals.has(metadata);
 }
 
 /** Whether a status, on the client, says that the server refused the token of this call before a handler ran. */
 export function statusSaysTokenRefused(received: AnyStatus, audience: string): boolean {
   return received.code === status.UNAUTHENTICATED && isTokenRefused(errorInfos(received), audience);
+}
+
+/** Whether a status, on the client, says that the token of this call lacked a scope. */
+export function statusSaysScopeMissed(received: AnyStatus, audience: string): boolean {
+  return received.code === status.PERMISSION_DENIED && isScopeMissed(errorInfos(received), audience);
 }
 
 function errorInfos({ metadata }: AnyStatus): ErrorInfo[] {
@@ -65,7 +79,7 @@ function unpackErrorInfo(any: Any): ErrorInfo[] {
 export function tokenErrorToStatus(error: unknown): StatusObject {
   const metadata = new Metadata();
   if (!(error instanceof TokenError)) return { code: status.INTERNAL, details: "no access token", metadata };
-  if (error.kind === "refused") localRefusals.add(metadata);
+  localFailures.add(metadata);
   return { code: codeOf(error), details: error.message, metadata };
 }
 

@@ -108,6 +108,14 @@ export function isTokenRefused(details: readonly MessageShape<typeof ErrorInfoSc
   );
 }
 
+/** Whether error details say that the token of this call lacked a scope. */
+export function isScopeMissed(details: readonly MessageShape<typeof ErrorInfoSchema>[], audience: string): boolean {
+  return details.some(
+    ({ domain, reason, metadata }) =>
+      domain === errorDomain && reason === "SCOPE_INSUFFICIENT" && metadata["audience"] === audience,
+  );
+}
+
 /** Whether error details have one of ours. */
 export function hasRefusal(details: readonly MessageShape<typeof ErrorInfoSchema>[]): boolean {
   return details.some(({ domain }) => domain === errorDomain);
@@ -115,3 +123,6 @@ export function hasRefusal(details: readonly MessageShape<typeof ErrorInfoSchema
 
 /** What the caller of a handler sees when a refusal from further downstream escapes it. */
 export const escapedRefusalMessage = "a service further downstream refused a call";
+
+/** What the caller of a handler sees when the handler got no token for a call of its own. */
+export const escapedTokenErrorMessage = "this service could not get an access token for a call of its own";

@@ -6,6 +6,11 @@ export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /**
+   * Milliseconds that never go back, from an arbitrary start. A clock without it is taken at its word: a wall clock that is
+   * set back then keeps tokens valid for longer than they are.
+   */
+  monotonic?(): number;
+  /**
    * Calls `task` once, `delayMs` milliseconds from now, and returns a function that cancels it. A scheduled task does not
    * keep the process alive.
    */
@@ -18,6 +23,7 @@ const maxTimeoutMs = 2 ** 31 - 1;
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(), // looked up each time: fake timers replace it
+  monotonic: () => performance.now(),
   schedule(delayMs, task) {
     const dueAt = Date.now() + delayMs;
     const wait = (): NodeJS.Timeout => {

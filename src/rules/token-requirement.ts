@@ -20,6 +20,12 @@ export interface TokenRequirement {
 export interface TokenRequirementOptions {
   /** The service that calls. Its `calls` say which alternative it asks for where a rule has several. */
   readonly service?: DescService | undefined;
+  /**
+   * What one token is for. With "rpc", for the scopes of one RPC: the least privilege. With "service", for all RPCs of the
+   * called service that the `calls` of `service` name: fewer tokens. With "audience", for whatever the authorization server
+   * grants at that audience: no scopes are asked for. By default, "rpc".
+   */
+  readonly tokenPer?: "rpc" | "service" | "audience" | undefined;
   /** Rules for services whose protos cannot declare any, as on the server. */
   readonly rules?: readonly ConfiguredRule[] | undefined;
 }
@@ -27,11 +33,18 @@ export interface TokenRequirementOptions {
 /** The token that a call of `method` needs; `undefined` if the RPC is public. Throws a RuleError if it has no rule. */
 export type TokenRequirementLookup = (method: DescMethod) => TokenRequirement | undefined;
 
-/** Creates the client's view on rules. Rules are read at the first call of a service, then remembered. */
+/** Creates the client's view on rules. Rules are read at the first call of an RPC, then remembered. */
 export function createTokenRequirements(options: TokenRequirementOptions = {}): TokenRequirementLookup {
   const calls = readCalls(options.service);
+  const { tokenPer = "rpc" } = options;
+  if (tokenPer === "service" && options.service === undefined) {
+    throw new TypeError('tokenPer "service" needs service: its calls say what the token is for');
+  }
   const ruleSets = new WeakMap<DescService, RuleSet>();
-  return (method) => {
+  // The same object each time: a token source knows it again without a look inside.
+  const requirements = new WeakMap<DescMethod, { readonly requirement: TokenRequirement | undefined }>();
+
+  function read(method: DescMethod): TokenRequirement | undefined {
     let ruleSet = ruleSets.get(method.parent);
     if (ruleSet === undefined) {
       ruleSet = createRuleSet({ services: [method.parent], rules: rulesFor(method.parent, options.rules) });
@@ -39,8 +52,31 @@ export function createTokenRequirements(options: TokenRequirementOptions = {}): 
     }
     const rule = ruleSet.forMethod(method);
     if (rule === undefined) throw new RuleError([problemAt(method, "is not an RPC of its service's descriptor")]);
-    return toRequirement(rule, calls.get(rule.rpc));
+    const requirement = toRequirement(rule, calls.get(rule.rpc));
+    if (requirement === undefined || tokenPer === "rpc") return requirement;
+    if (tokenPer === "audience") return { audience: requirement.audience, scopes: [] };
+    return { audience: requirement.audience, scopes: unionOfCalls(ruleSet, calls, requirement) };
+  }
+
+  return (method) => {
+    let known = requirements.get(method);
+    if (known === undefined) {
+      known = { requirement: read(method) };
+      requirements.set(method, known);
+    }
+    return known.requirement;
   };
+}
+
+/** The scopes of every called RPC of a service that has the same audience. */
+function unionOfCalls(
+  ruleSet: RuleSet,
+  calls: ReadonlyMap<string, DeclaredCall>,
+  { audience, scopes }: TokenRequirement,
+): readonly string[] {
+  const called = ruleSet.all.filter((rule) => rule.audience === audience && calls.has(rule.rpc));
+  const all = called.flatMap((rule) => toRequirement(rule, calls.get(rule.rpc))?.scopes ?? []);
+  return [...new Set([...all, ...scopes])].sort();
 }
 
 function rulesFor(service: DescService, rules: readonly ConfiguredRule[] = []): ConfiguredRule[] {

@@ -58,6 +58,7 @@ export function createTestClock(startMs: number = Date.UTC(2026, 0, 1)): TestClo
 
   return {
     now: () => offset + elapsed,
+    monotonic: () => elapsed,
     schedule(delayMs, run) {
       // As setTimeout does, never before schedule() returns. NaN is due at once.
       const task = { dueAt: elapsed + Math.max(delayMs || 0, 0), run };

@@ -13,12 +13,15 @@ export class AccessToken {
   readonly obtainedAt: number;
   /** When it expires, in milliseconds since the Unix epoch. */
   readonly expiresAt: number;
+  /** When the authorization server would like to be asked for the next one, if it said so. */
+  readonly refreshAt: number | undefined;
 
-  constructor(value: string, obtainedAt: number, expiresAt: number) {
+  constructor(value: string, obtainedAt: number, expiresAt: number, refreshAt?: number) {
     this.#value = value;
     this.#authorization = `Bearer ${value}`;
     this.obtainedAt = obtainedAt;
     this.expiresAt = expiresAt;
+    this.refreshAt = refreshAt;
   }
 
   /** The token itself. */

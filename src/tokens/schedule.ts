@@ -1,6 +1,8 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { maxPauseMs } from "../discovery/retry-after.js";
+
 /** When a token is refreshed, in milliseconds since the Unix epoch. */
 export interface RefreshSchedule {
   /** From here on a refresh runs behind the callers. */
@@ -14,22 +16,27 @@ const maxMarginMs = 30_000;
 const jitterOfLead = 0.25;
 const maxBackoffMs = 60_000;
 
-/** The longest that an authorization server can ask to be left alone (Retry-After). */
-export const maxPauseMs = 300_000;
+/** What a schedule is made from: see AccessToken. */
+export interface TokenLife {
+  readonly obtainedAt: number;
+  readonly expiresAt: number;
+  readonly refreshAt?: number | undefined;
+}
 
 /**
- * Schedules the refresh of a token that lives from `obtainedAt` to `expiresAt`: softly at 20 % of its lifetime before it
- * expires (at most 15 minutes, or `refreshBeforeMs`; never more than half of the lifetime), up to a quarter of that
- * later at random so that replicas do not ask in step; urgently at 10 % (at most 30 seconds).
+ * Schedules the refresh of a token: softly at 20 % of its lifetime before it expires (at most 15 minutes), or when the
+ * authorization server asks for it, or `refreshBeforeMs` before; never more than half of the lifetime unless the
+ * authorization server says so; up to a quarter of that later at random, so that replicas do not ask in step. Urgently at
+ * 10 % of the lifetime (at most 30 seconds).
  */
 export function scheduleRefresh(
-  obtainedAt: number,
-  expiresAt: number,
+  { obtainedAt, expiresAt, refreshAt }: TokenLife,
   refreshBeforeMs: number | undefined,
   random: () => number,
 ): RefreshSchedule {
   const lifetime = Math.max(0, expiresAt - obtainedAt);
-  const lead = Math.min(refreshBeforeMs ?? Math.min(lifetime * 0.2, maxLeadMs), lifetime / 2);
+  const chosen = Math.min(refreshBeforeMs ?? Math.min(lifetime * 0.2, maxLeadMs), lifetime / 2);
+  const lead = refreshBeforeMs === undefined && refreshAt !== undefined ? expiresAt - refreshAt : chosen;
   const margin = Math.min(maxMarginMs, lifetime * 0.1, lead / 2);
   return { softAt: expiresAt - lead * (1 - jitterOfLead * random()), marginAt: expiresAt - margin };
 }

@@ -4,16 +4,10 @@
 import type { Clock } from "../platform/clock.js";
 import type { AccessToken } from "./access-token.js";
 import { backoffMs, isWithinPause, type RefreshSchedule, scheduleRefresh } from "./schedule.js";
-import { TokenRequestFailure } from "./token-endpoint.js";
 import type { TokenError, TokenFailure } from "./token-error.js";
-
-/** How long a caller is willing to wait for a token. */
-export interface WaitOptions {
-  /** Ends this caller's wait, and only that: a token request goes on for the others. */
-  readonly signal?: AbortSignal | undefined;
-  /** When the call must be done, in milliseconds since the Unix epoch. */
-  readonly deadline?: number | undefined;
-}
+import type { StaleTokenEvent, TokenRefusedEvent, TokenRequestEvent, TokenSubject } from "./token-event.js";
+import { TokenRequestFailure } from "./token-request-failure.js";
+import { type WaitOptions, waitBriefly, waitUnlessCancelled } from "./wait.js";
 
 /** What a slot needs. */
 export interface TokenSlotOptions {
@@ -22,16 +16,32 @@ export interface TokenSlotOptions {
   readonly random: () => number;
   readonly refreshBeforeMs: number | undefined;
   readonly toError: (kind: TokenFailure, reason: string, attempt: number, oauthError?: string) => TokenError;
+  /** Is told what happens in the slot. */
+  readonly onEvent?: ((event: SlotEvent) => void) | undefined;
 }
 
+/** An event, without what it is about. */
+export type SlotEvent =
+  | Omit<TokenRequestEvent, keyof TokenSubject>
+  | Omit<StaleTokenEvent, keyof TokenSubject>
+  | Omit<TokenRefusedEvent, keyof TokenSubject>;
+
 const marginWaitMs = 1000;
+/** Expiries are told in whole seconds: one that advanced by less did not advance. */
+const stickyToleranceMs = 1000;
 
 /** The place of one token: handed out while it is valid, refreshed behind the callers, asked for once at a time. */
 export class TokenSlot {
+  /** When it was asked for a token last, by the wall clock. */
+  usedAt = 0;
+
   readonly #options: TokenSlotOptions;
   #token: AccessToken | undefined;
   #schedule: RefreshSchedule = { softAt: 0, marginAt: 0 };
+  /** What the monotonic clock says minus the age of the token. */
+  #monotonicStart = 0;
   #inFlight: Promise<AccessToken> | undefined;
+  #waiters = 0;
   #failures = 0;
   #lastFailure: { readonly error: TokenError; readonly retryAt: number } | undefined;
   #refusals = 0;
@@ -46,12 +56,13 @@ export class TokenSlot {
    */
   get(wait: WaitOptions = {}): AccessToken | Promise<AccessToken> {
     const token = this.#token;
-    const now = this.#options.clock.now();
-    if (token === undefined || now >= token.expiresAt) return this.#waitForNew(now, wait);
+    const wallNow = this.#options.clock.now();
+    this.usedAt = wallNow;
+    if (token === undefined) return this.#waitForNew(wallNow, wait);
+    const now = this.#agedNow(token, wallNow);
+    if (now >= token.expiresAt) return this.#waitForNew(wallNow, wait);
     if (now < this.#schedule.softAt) return token;
-    const refresh = this.#refresh(now);
-    if (!(refresh instanceof Promise) || now < this.#schedule.marginAt) return token;
-    return this.#waitBriefly(refresh, token, now, wait);
+    return this.#refreshBehind(token, wallNow, now, wait);
   }
 
   /**
@@ -60,60 +71,148 @@ export class TokenSlot {
    * everything does not cost a token request for each call.
    */
   refused(token: AccessToken): boolean {
-    if (token !== this.#token) return true;
+    const retried = token !== this.#token || this.#isRefusalDue();
+    if (retried && token === this.#token) this.#token = undefined;
+    this.#options.onEvent?.({ kind: "refused", retried });
+    return retried;
+  }
+
+  /**
+   * A server missed a scope in this token. A scope may have been granted since it was issued: it is due for a refresh
+   * behind the callers, as seldom as refusals may drop a token.
+   */
+  scopeMissed(token: AccessToken): void {
+    if (token !== this.#token || !this.#isRefusalDue()) return;
+    this.#schedule = { ...this.#schedule, softAt: Math.min(this.#schedule.softAt, this.#options.clock.now()) };
+  }
+
+  // The wall clock alone would hand out an expired token after it was set back, the monotonic clock alone after the
+  // machine slept: the later of the two counts.
+  #agedNow(token: AccessToken, wallNow: number): number {
+    const monotonic = this.#options.clock.monotonic?.();
+    return monotonic === undefined ? wallNow : Math.max(wallNow, token.obtainedAt + monotonic - this.#monotonicStart);
+  }
+
+  #isRefusalDue(): boolean {
     const { clock, random } = this.#options;
     const now = clock.now();
     if (isWithinPause(now, this.#refusalsUntil)) return false;
     if (now >= this.#refusalsUntil + 60_000) this.#refusals = 0;
     this.#refusals += 1;
     this.#refusalsUntil = now + backoffMs(this.#refusals, undefined, random);
-    this.#token = undefined;
     return true;
   }
 
-  async #waitForNew(now: number, wait: WaitOptions): Promise<AccessToken> {
-    const refresh = this.#refresh(now);
-    if (refresh instanceof Promise) return await this.#waitUnlessCancelled(refresh, wait);
-    throw refresh;
+  #refreshBehind(
+    token: AccessToken,
+    wallNow: number,
+    now: number,
+    wait: WaitOptions,
+  ): AccessToken | Promise<AccessToken> {
+    const refresh = this.#refresh(wallNow);
+    if (now < this.#schedule.marginAt) return token;
+    if (!(refresh instanceof Promise)) return this.#stale(token, now);
+    this.#waiters += 1;
+    const { clock } = this.#options;
+    const rest = wait.deadline === undefined ? Infinity : Math.max(0, (wait.deadline - wallNow) / 2);
+    return waitBriefly(refresh, Math.min(marginWaitMs, rest), wait.signal, clock, () => {
+      const later = this.#agedNow(token, clock.now());
+      // It may have expired during the wait: then there is nothing left but to wait for the new one.
+      return later < token.expiresAt ? this.#stale(token, later) : this.#waitFor(refresh, wait);
+    });
+  }
+
+  #stale(token: AccessToken, now: number): AccessToken {
+    this.#options.onEvent?.({ kind: "stale", remainingMs: token.expiresAt - now });
+    return token;
+  }
+
+  async #waitForNew(wallNow: number, wait: WaitOptions): Promise<AccessToken> {
+    const refresh = this.#refresh(wallNow);
+    if (!(refresh instanceof Promise)) throw refresh;
+    this.#waiters += 1;
+    return await this.#waitFor(refresh, wait);
+  }
+
+  #waitFor(refresh: Promise<AccessToken>, wait: WaitOptions): Promise<AccessToken> {
+    return waitUnlessCancelled(refresh, wait, this.#options.clock, (reason) => {
+      const last = this.#lastFailure === undefined ? "" : `; before that: ${this.#lastFailure.error.message}`;
+      return this.#options.toError("cancelled", `${reason} while the token was requested${last}`, this.#failures + 1);
+    });
   }
 
   /** Starts a request unless one is in flight; the last failure while that says to leave the server alone. */
-  #refresh(now: number): Promise<AccessToken> | TokenError {
+  #refresh(wallNow: number): Promise<AccessToken> | TokenError {
     if (this.#inFlight !== undefined) return this.#inFlight;
     const failure = this.#lastFailure;
-    if (failure !== undefined && isWithinPause(now, failure.retryAt)) return failure.error;
-    const request = this.#request();
+    if (failure !== undefined && isWithinPause(wallNow, failure.retryAt)) return failure.error;
+    this.#waiters = 0;
+    const request = this.#request(wallNow);
     this.#inFlight = request;
     // Nobody may be waiting: a failure is remembered, not thrown at the process.
     request.catch(() => {});
     return request;
   }
 
-  async #request(): Promise<AccessToken> {
+  async #request(sentAt: number): Promise<AccessToken> {
+    const previousFailures = this.#failures;
     try {
       const token = await this.#options.request();
-      this.#store(token);
+      const refreshLagMs = this.#store(token);
+      this.#tell(sentAt, previousFailures, { outcome: "issued", token, refreshLagMs });
       return token;
     } catch (error) {
-      throw this.#remember(error);
+      const failure = this.#remember(error);
+      const outcome = failure.kind === "refused" ? "refused" : "unavailable";
+      this.#tell(sentAt, previousFailures, { outcome, oauthError: failure.oauthError });
+      throw failure;
     } finally {
       this.#inFlight = undefined;
     }
   }
 
-  #store(token: AccessToken): void {
+  #tell(
+    sentAt: number,
+    previousFailures: number,
+    end: {
+      readonly outcome: TokenRequestEvent["outcome"];
+      readonly token?: AccessToken;
+      readonly refreshLagMs?: number | undefined;
+      readonly oauthError?: string | undefined;
+    },
+  ): void {
+    const { outcome, token, refreshLagMs, oauthError } = end;
+    this.#options.onEvent?.({
+      kind: "request",
+      outcome,
+      oauthError,
+      durationMs: this.#options.clock.now() - sentAt,
+      previousFailures,
+      waiters: this.#waiters,
+      lifetimeMs: token === undefined ? undefined : token.expiresAt - token.obtainedAt,
+      refreshLagMs,
+    });
+  }
+
+  /** Keeps a new token. Returns how long after its due time it came, if it replaces one. */
+  #store(token: AccessToken): number | undefined {
     const { clock, random, refreshBeforeMs } = this.#options;
     const now = clock.now();
     if (token.expiresAt <= now) {
       throw new TokenRequestFailure("refused", "the authorization server issued a token that has expired already");
     }
-    const advanced = this.#token === undefined || token.expiresAt > this.#token.expiresAt;
-    this.#schedule = scheduleRefresh(token.obtainedAt, token.expiresAt, refreshBeforeMs, random);
-    // The same token once more: ask again at half of what is left, not with every call.
-    if (!advanced) this.#schedule = { ...this.#schedule, softAt: now + (token.expiresAt - now) / 2 };
+    const previous = this.#token;
+    const lag = previous === undefined ? undefined : Math.max(0, now - this.#schedule.softAt);
+    this.#schedule = scheduleRefresh(token, refreshBeforeMs, random);
+    if (previous !== undefined && token.expiresAt - previous.expiresAt < stickyToleranceMs) {
+      // The same token once more: ask again at half of what is left, not with every call.
+      this.#schedule = { ...this.#schedule, softAt: now + (token.expiresAt - now) / 2 };
+    }
+    this.#monotonicStart = (clock.monotonic?.() ?? 0) - (now - token.obtainedAt);
     this.#token = token;
     this.#failures = 0;
     this.#lastFailure = undefined;
+    return lag;
   }
 
   #remember(reason: unknown): TokenError {
@@ -128,64 +227,5 @@ export class TokenSlot {
     const error = toError(failure.kind, failure.message, this.#failures, failure.oauthError);
     this.#lastFailure = { error, retryAt: clock.now() + pause };
     return error;
-  }
-
-  #waitBriefly(
-    refresh: Promise<AccessToken>,
-    current: AccessToken,
-    now: number,
-    wait: WaitOptions,
-  ): Promise<AccessToken> {
-    const { clock } = this.#options;
-    const { signal, deadline } = wait;
-    const patience = Math.min(marginWaitMs, deadline === undefined ? Infinity : Math.max(0, (deadline - now) / 2));
-    return new Promise((resolve) => {
-      let waiting = true;
-      const settle = (answer: () => AccessToken | Promise<AccessToken>): void => {
-        if (!waiting) return;
-        waiting = false;
-        cancel();
-        signal?.removeEventListener("abort", fallBack);
-        resolve(answer());
-      };
-      // The current token may have expired during the wait: then there is nothing left but to wait for the new one.
-      const fallBack = (): void =>
-        settle(() => (clock.now() < current.expiresAt ? current : this.#waitUnlessCancelled(refresh, wait)));
-      const cancel = clock.schedule(patience, fallBack);
-      if (signal?.aborted === true) return fallBack();
-      signal?.addEventListener("abort", fallBack);
-      refresh.then((token) => settle(() => token), fallBack);
-    });
-  }
-
-  #waitUnlessCancelled(refresh: Promise<AccessToken>, { signal, deadline }: WaitOptions): Promise<AccessToken> {
-    if (signal === undefined && deadline === undefined) return refresh;
-    return new Promise((resolve, reject) => {
-      const { clock } = this.#options;
-      const giveUp = (reason: string): void => {
-        const last = this.#lastFailure === undefined ? "" : `; before that: ${this.#lastFailure.error.message}`;
-        settle(() =>
-          reject(
-            this.#options.toError("cancelled", `${reason} while the token was requested${last}`, this.#failures + 1),
-          ),
-        );
-      };
-      const onAbort = (): void => giveUp("the call was cancelled or ran out of time");
-      const cancelDeadline =
-        deadline === undefined
-          ? undefined
-          : clock.schedule(deadline - clock.now(), () => giveUp("the deadline passed"));
-      const settle = (action: () => void): void => {
-        signal?.removeEventListener("abort", onAbort);
-        cancelDeadline?.();
-        action();
-      };
-      if (signal?.aborted === true) return onAbort();
-      signal?.addEventListener("abort", onAbort);
-      refresh.then(
-        (token) => settle(() => resolve(token)),
-        (error: unknown) => settle(() => reject(error)),
-      );
-    });
   }
 }

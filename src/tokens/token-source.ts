@@ -7,12 +7,17 @@ import { type Provider, standardProvider } from "../providers/provider.js";
 import { identifierProblem } from "../rules/parse-rule.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "./access-token.js";
-import type { Credential } from "./credential.js";
-import { createTokenEndpoint } from "./token-endpoint.js";
+import type { Credential } from "./credentials/credential.js";
+import { checkIssuedToken, type Finding } from "./issued-token.js";
+import { createSlotStore } from "./slot-store.js";
+import { createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.js";
 import { TokenError } from "./token-error.js";
-import { TokenSlot, type WaitOptions } from "./token-slot.js";
+import type { TokenEvent } from "./token-event.js";
+import { createTokenRequest, mapAudience, validateAudiences } from "./token-request.js";
+import { TokenSlot } from "./token-slot.js";
+import type { WaitOptions } from "./wait.js";
 
-/** Hands out valid access tokens of one client (RFC 6749 §4.4), one for each audience and set of scopes. */
+/** Hands out valid access tokens of one client (RFC 6749 §4.4), one for each token request that differs. */
 export interface TokenSource {
   /**
    * Returns a valid token: at once while one is cached, as a promise otherwise. The promise rejects with a TokenError.
@@ -22,6 +27,8 @@ export interface TokenSource {
    * Says that a server refused a token. Returns whether to try once more, with what get() returns then.
    */
   refused(requirement: TokenRequirement, token: AccessToken): boolean;
+  /** Says that a server missed a scope in a token: it may have been granted since the token was issued. */
+  scopeMissed(requirement: TokenRequirement, token: AccessToken): void;
 }
 
 /** Options of createTokenSource(). */
@@ -41,6 +48,15 @@ export interface TokenSourceOptions {
   readonly refreshBeforeSeconds?: number;
   /** Time-out of a request to the authorization server in milliseconds. By default, 10,000. */
   readonly timeoutMs?: number;
+  /**
+   * What the authorization server calls an audience of the protos, where that differs: an App ID URI, an API identifier. By
+   * default, what the protos call it.
+   */
+  readonly audiences?: Readonly<Record<string, string>>;
+  /** How many tokens are kept at most; of more, the one that was asked for least recently goes. By default, 1,000. */
+  readonly maxTokens?: number;
+  /** Is told what happens: requests, refusals, warnings. By default, warnings go to process.emitWarning(). Must not throw. */
+  readonly onEvent?: (event: TokenEvent) => void;
   /** Replaces the global fetch, for a proxy or a certificate authority of your own. */
   readonly fetch?: typeof fetch;
   /** The time. By default, the machine's. */
@@ -66,37 +82,32 @@ export interface TokenSourceOptions {
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const settings = validateOptions(options);
   const endpoint = createTokenEndpoint(settings);
-  const slots = new Map<string, TokenSlot>();
-  // A requirement object stands for itself once it was seen: the hot path builds no string.
-  const known = new WeakMap<TokenRequirement, TokenSlot>();
-
-  function createSlot(requirement: TokenRequirement): TokenSlot {
-    const { issuer, clientId, clock, random, refreshBeforeMs } = settings;
-    return new TokenSlot({
-      request: () => endpoint.request(requirement),
-      clock,
-      random,
-      refreshBeforeMs,
-      toError: (kind, reason, attempt, oauthError) =>
-        new TokenError(kind, reason, { issuer, clientId, requirement, attempt }, oauthError),
-    });
-  }
-
-  function slotOf(requirement: TokenRequirement): TokenSlot {
-    let slot = known.get(requirement);
-    if (slot === undefined) {
-      const key = JSON.stringify([requirement.audience, ...[...requirement.scopes].sort()]);
-      slot = slots.get(key) ?? createSlot(requirement);
-      slots.set(key, slot);
-      known.set(requirement, slot);
-    }
-    return slot;
-  }
-
+  const slots = createSlotStore(settings, (requirement) => createSlot(settings, endpoint, requirement));
   return {
-    get: (requirement, wait) => slotOf(requirement).get(wait),
-    refused: (requirement, token) => slotOf(requirement).refused(token),
+    get: (requirement, wait) => slots.of(requirement).get(wait),
+    refused: (requirement, token) => slots.of(requirement).refused(token),
+    scopeMissed: (requirement, token) => slots.of(requirement).scopeMissed(token),
   };
+}
+
+function createSlot(settings: Settings, endpoint: TokenEndpoint, requirement: TokenRequirement): TokenSlot {
+  const { issuer, clientId, clock, random, refreshBeforeMs, provider, audiences, tell } = settings;
+  const subject = { issuer, clientId, audience: requirement.audience, scopes: requirement.scopes };
+  const form = createTokenRequest(provider, requirement, audiences);
+  const warn = createWarner((message) => tell({ ...subject, kind: "warning", message }));
+  return new TokenSlot({
+    async request() {
+      const { token, scope } = await endpoint.request(form);
+      warn(checkIssuedToken({ accessToken: token.value, scope }, mapAudience(requirement, audiences), provider));
+      return token;
+    },
+    clock,
+    random,
+    refreshBeforeMs,
+    toError: (kind, reason, attempt, oauthError) =>
+      new TokenError(kind, reason, { issuer, clientId, requirement, attempt }, oauthError),
+    onEvent: (event) => tell({ ...subject, ...event }),
+  });
 }
 
 interface Settings {
@@ -105,14 +116,24 @@ interface Settings {
   readonly credential: Credential;
   readonly provider: Provider;
   readonly refreshBeforeMs: number | undefined;
+  readonly audiences: Readonly<Record<string, string>>;
+  readonly maxTokens: number;
   readonly timeoutMs: number;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly tell: (event: TokenEvent) => void;
 }
 
 function validateOptions(options: TokenSourceOptions): Settings {
-  const { issuer, clientId, credential, refreshBeforeSeconds, timeoutMs = defaultTimeoutMs } = options;
+  const {
+    issuer,
+    clientId,
+    credential,
+    refreshBeforeSeconds,
+    timeoutMs = defaultTimeoutMs,
+    maxTokens = 1000,
+  } = options;
   parseIssuer(issuer);
   const problem = typeof clientId === "string" ? identifierProblem(clientId) : "is missing";
   if (problem !== undefined) throw new TypeError(`clientId ${problem}`);
@@ -123,15 +144,50 @@ function validateOptions(options: TokenSourceOptions): Settings {
   if (!(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
     throw new TypeError(`timeoutMs is ${timeoutMs}; give a number of milliseconds above 0`);
   }
+  validateAudiences(options.audiences ?? {});
+  if (!(Number.isInteger(maxTokens) && maxTokens > 0)) {
+    throw new TypeError(`maxTokens is ${maxTokens}; give a whole number above 0`);
+  }
   return {
     issuer,
     clientId,
     credential,
     provider: options.provider ?? standardProvider,
     refreshBeforeMs: refreshBeforeSeconds === undefined ? undefined : refreshBeforeSeconds * 1000,
+    audiences: options.audiences ?? {},
+    maxTokens,
     timeoutMs,
+    tell: createTeller(options.onEvent),
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
+  };
+}
+
+// Neither a listener that throws nor one that is slow to find its mistake may cost a call.
+function createTeller(onEvent: TokenSourceOptions["onEvent"]): (event: TokenEvent) => void {
+  if (onEvent === undefined) {
+    return (event) => {
+      if (event.kind === "warning") process.emitWarning(event.message, { code: "MESHAUTH_TOKEN" });
+    };
+  }
+  return (event) => {
+    try {
+      onEvent(event);
+    } catch (error) {
+      process.emitWarning(`onEvent threw: ${(error as Error).message}`, { code: "MESHAUTH_ON_EVENT" });
+    }
+  };
+}
+
+/** Tells each finding once. */
+function createWarner(warn: (message: string) => void): (findings: readonly Finding[]) => void {
+  const told = new Set<string>();
+  return (findings) => {
+    for (const { kind, message } of findings) {
+      if (told.has(kind)) continue;
+      told.add(kind);
+      warn(message);
+    }
   };
 }

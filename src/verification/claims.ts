@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Provider } from "../providers/provider.js";
+import { describeScopeClaims, readScopes, readType, stringList } from "../providers/read-claims.js";
 import type { UnverifiedJwt } from "./jwt.js";
 import type { Principal } from "./principal.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
@@ -33,8 +34,8 @@ export function checkClaims({ header, claims }: UnverifiedJwt, rules: ClaimRules
   if (typeof subject !== "string" || subject === "") return invalid("sub is missing or no string");
   // Whoever sends it did not prove to hold the key (RFC 7800 §3, RFC 8705 §3, RFC 9449 §6).
   if (Object.hasOwn(claims, "cnf")) return invalid("the token is bound to a key (cnf), so it is no bearer token");
-  const scopes = readScopes(firstClaim(claims, rules.provider.scopeClaims));
-  if (scopes === undefined) return invalid(`the scopes in ${rules.provider.scopeClaims.join(", ")} cannot be read`);
+  const scopes = readScopes(claims, rules.provider, rules.audience);
+  if (scopes === undefined) return invalid(`the scopes in ${describeScopeClaims(rules.provider)} cannot be read`);
   const expiresAt = checkTimes(claims, rules);
   if (typeof expiresAt !== "number") return expiresAt;
   return {
@@ -51,25 +52,13 @@ export function checkClaims({ header, claims }: UnverifiedJwt, rules: ClaimRules
 
 // An ID token, a logout token or a DPoP proof has another type, or none: it is no access token (RFC 8725 §3.11).
 function checkType(typ: unknown, provider: Provider): string | undefined {
-  const type = typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : "";
-  return provider.types.includes(type) ? undefined : `typ is not ${provider.types.join(" or ")}`;
+  const type = readType(typ);
+  return type !== undefined && provider.types.includes(type) ? undefined : `typ is not ${provider.types.join(" or ")}`;
 }
 
 function firstClaim(claims: Readonly<Record<string, unknown>>, names: readonly string[]): unknown {
   const name = names.find((candidate) => Object.hasOwn(claims, candidate));
   return name === undefined ? undefined : claims[name];
-}
-
-function stringList(value: unknown): readonly string[] | undefined {
-  if (typeof value === "string") return [value];
-  return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
-}
-
-function readScopes(value: unknown): ReadonlySet<string> | undefined {
-  if (value === undefined) return new Set();
-  if (typeof value === "string") return new Set(value.split(" ").filter((scope) => scope !== ""));
-  const list = stringList(value);
-  return list === undefined ? undefined : new Set(list);
 }
 
 function checkTimes(claims: Readonly<Record<string, unknown>>, rules: ClaimRules): number | TokenRefusal {

@@ -9,7 +9,8 @@ import {
   type JWSHeaderParameters,
   type RemoteJWKSet,
 } from "jose";
-import { DiscoveryError, discover, networkReason } from "../discovery/discovery.js";
+import { discover } from "../discovery/discovery.js";
+import { DiscoveryError, networkReason } from "../discovery/discovery-failure.js";
 import type { Clock } from "../platform/clock.js";
 import { isLoopback } from "../platform/loopback.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
@@ -126,7 +127,8 @@ async function discoverKeys(options: KeySourceOptions): Promise<RemoteJWKSet> {
     // When to fetch is decided above; looking up a key never does.
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
-    timeoutDuration: options.timeoutMs,
+    // jose takes whole numbers; a timer that does not fit into 31 bits fires at once.
+    timeoutDuration: Math.min(Math.ceil(options.timeoutMs), 2 ** 31 - 1),
     [customFetch]: (input, init) => options.fetch(input, init),
   });
 }
