@@ -38,7 +38,7 @@ export class TokenSlot {
   readonly #options: TokenSlotOptions;
   #token: AccessToken | undefined;
   #schedule: RefreshSchedule = { softAt: 0, marginAt: 0 };
-  /** What the monotonic clock says minus the age of the token. */
+  /** What the monotonic clock said when the token was asked for. */
   #monotonicStart = 0;
   #inFlight: Promise<AccessToken> | undefined;
   #waiters = 0;
@@ -59,7 +59,7 @@ export class TokenSlot {
     const wallNow = this.#options.clock.now();
     this.usedAt = wallNow;
     if (token === undefined) return this.#waitForNew(wallNow, wait);
-    const now = this.#agedNow(token, wallNow);
+    const now = this.#agedNow(token, wallNow, this.#monotonicStart);
     if (now >= token.expiresAt) return this.#waitForNew(wallNow, wait);
     if (now < this.#schedule.softAt) return token;
     return this.#refreshBehind(token, wallNow, now, wait);
@@ -88,9 +88,9 @@ export class TokenSlot {
 
   // The wall clock alone would hand out an expired token after it was set back, the monotonic clock alone after the
   // machine slept: the later of the two counts.
-  #agedNow(token: AccessToken, wallNow: number): number {
+  #agedNow(token: AccessToken, wallNow: number, monotonicStart: number): number {
     const monotonic = this.#options.clock.monotonic?.();
-    return monotonic === undefined ? wallNow : Math.max(wallNow, token.obtainedAt + monotonic - this.#monotonicStart);
+    return monotonic === undefined ? wallNow : Math.max(wallNow, token.obtainedAt + monotonic - monotonicStart);
   }
 
   #isRefusalDue(): boolean {
@@ -114,9 +114,10 @@ export class TokenSlot {
     if (!(refresh instanceof Promise)) return this.#stale(token, now);
     this.#waiters += 1;
     const { clock } = this.#options;
+    const monotonicStart = this.#monotonicStart;
     const rest = wait.deadline === undefined ? Infinity : Math.max(0, (wait.deadline - wallNow) / 2);
     return waitBriefly(refresh, Math.min(marginWaitMs, rest), wait.signal, clock, () => {
-      const later = this.#agedNow(token, clock.now());
+      const later = this.#agedNow(token, clock.now(), monotonicStart);
       // It may have expired during the wait: then there is nothing left but to wait for the new one.
       return later < token.expiresAt ? this.#stale(token, later) : this.#waitFor(refresh, wait);
     });
@@ -156,9 +157,10 @@ export class TokenSlot {
 
   async #request(sentAt: number): Promise<AccessToken> {
     const previousFailures = this.#failures;
+    const monotonicStart = this.#options.clock.monotonic?.() ?? 0;
     try {
       const token = await this.#options.request();
-      const refreshLagMs = this.#store(token);
+      const refreshLagMs = this.#store(token, monotonicStart);
       this.#tell(sentAt, previousFailures, { outcome: "issued", token, refreshLagMs });
       return token;
     } catch (error) {
@@ -195,9 +197,9 @@ export class TokenSlot {
   }
 
   /** Keeps a new token. Returns how long after its due time it came, if it replaces one. */
-  #store(token: AccessToken): number | undefined {
+  #store(token: AccessToken, monotonicStart: number): number | undefined {
     const { clock, random, refreshBeforeMs } = this.#options;
-    const now = clock.now();
+    const now = this.#agedNow(token, clock.now(), monotonicStart);
     if (token.expiresAt <= now) {
       throw new TokenRequestFailure("refused", "the authorization server issued a token that has expired already");
     }
@@ -208,7 +210,7 @@ export class TokenSlot {
       // The same token once more: ask again at half of what is left, not with every call.
       this.#schedule = { ...this.#schedule, softAt: now + (token.expiresAt - now) / 2 };
     }
-    this.#monotonicStart = (clock.monotonic?.() ?? 0) - (now - token.obtainedAt);
+    this.#monotonicStart = monotonicStart;
     this.#token = token;
     this.#failures = 0;
     this.#lastFailure = undefined;

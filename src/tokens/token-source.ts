@@ -4,6 +4,7 @@
 import { defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { type Provider, standardProvider } from "../providers/provider.js";
+import { validateProvider } from "../providers/validate-provider.js";
 import { identifierProblem } from "../rules/parse-rule.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "./access-token.js";
@@ -135,6 +136,7 @@ function validateOptions(options: TokenSourceOptions): Settings {
     maxTokens = 1000,
   } = options;
   parseIssuer(issuer);
+  if (options.provider !== undefined) validateProvider(options.provider);
   const problem = typeof clientId === "string" ? identifierProblem(clientId) : "is missing";
   if (problem !== undefined) throw new TypeError(`clientId ${problem}`);
   if (credential === undefined) throw new TypeError("credential is missing; give clientSecret() or privateKeyJwt()");

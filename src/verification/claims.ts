@@ -23,6 +23,8 @@ export interface ClaimRules {
 export function checkClaims({ header, claims }: UnverifiedJwt, rules: ClaimRules): Principal | TokenRefusal {
   const typeProblem = checkType(header["typ"], rules.provider);
   if (typeProblem !== undefined) return invalid(typeProblem);
+  const otherUse = findOtherUse(claims);
+  if (otherUse !== undefined) return invalid(otherUse);
   if (claims["iss"] !== rules.issuer) return invalid("iss is not the issuer");
   const audience = stringList(claims["aud"]);
   if (audience?.includes(rules.audience) !== true) return invalid(`aud does not include ${rules.audience}`);
@@ -54,6 +56,19 @@ export function checkClaims({ header, claims }: UnverifiedJwt, rules: ClaimRules
 function checkType(typ: unknown, provider: Provider): string | undefined {
   const type = readType(typ);
   return type !== undefined && provider.types.includes(type) ? undefined : `typ is not ${provider.types.join(" or ")}`;
+}
+
+/** Claims that only ID tokens (OpenID Connect Core §2, §3.3.2.11) and security events (RFC 8417) have. */
+const foreignClaims = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
+
+// Where an issuer gives all of its tokens the same typ, what they are for shows in their claims only.
+function findOtherUse(claims: Readonly<Record<string, unknown>>): string | undefined {
+  const foreign = foreignClaims.find((name) => Object.hasOwn(claims, name));
+  if (foreign !== undefined) return `${foreign} marks a token of another kind`;
+  // Keycloak: "Bearer", "ID", "Refresh", "Logout"; Cognito: "access", "id".
+  const { typ, token_use: use } = claims;
+  if (typ !== undefined && typ !== "Bearer") return "the claim typ is not Bearer";
+  return use !== undefined && use !== "access" ? "token_use is not access" : undefined;
 }
 
 function firstClaim(claims: Readonly<Record<string, unknown>>, names: readonly string[]): unknown {

@@ -5,6 +5,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { type Provider, standardProvider } from "../providers/provider.js";
+import { validateProvider } from "../providers/validate-provider.js";
 import { evaluate } from "../rules/evaluate.js";
 import type { Rule } from "../rules/rule.js";
 import { type ConfiguredRule, createRuleSet, type RpcRule, type RuleSet } from "../rules/rule-set.js";
@@ -219,6 +220,7 @@ function nextVerdict(rule: RpcRule | undefined, verdict: Verdict): "allow" | Ref
 
 function verifierOptions(options: ResourceServerOptions, clock: Clock): Parameters<typeof createVerifier>[0] {
   parseIssuer(options.issuer);
+  if (options.provider !== undefined) validateProvider(options.provider);
   const { algorithms = asymmetricAlgorithms, timeoutMs = defaultTimeoutMs } = options;
   const foreign = algorithms.filter((algorithm) => !asymmetricAlgorithms.includes(algorithm));
   if (algorithms.length === 0) throw new TypeError("algorithms is empty; leave it out for the default");

@@ -1,0 +1,88 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { Code } from "@connectrpc/connect";
+import type { Refusal } from "../../../src/verification/refusal.js";
+import { goodToken, refusedToken } from "../../support/stub-resource-server.js";
+
+/** What a caller is told, whatever the transport: the table of design §5, written down a second time. */
+export interface ExpectedOutcome {
+  readonly reason: Refusal["reason"];
+  /** The token that the stub refuses for this reason; `undefined` for no token at all. */
+  readonly token: string | undefined;
+  readonly code: Code;
+  readonly message: string;
+  readonly httpStatus: number;
+  readonly wwwAuthenticate: string | undefined;
+  /** Metadata of the ErrorInfo, beside the audience. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Whether the audience is in it. */
+  readonly hasAudience: boolean;
+  readonly retryDelay: { readonly seconds: bigint; readonly nanos: number } | undefined;
+}
+
+function unauthenticated(
+  reason: Refusal["reason"],
+  message: string,
+  wwwAuthenticate = 'Bearer error="invalid_token"',
+): ExpectedOutcome {
+  return {
+    reason,
+    token: reason === "CREDENTIALS_MISSING" ? undefined : refusedToken(reason),
+    code: Code.Unauthenticated,
+    message,
+    httpStatus: 401,
+    wwwAuthenticate,
+    metadata: {},
+    hasAudience: true,
+    retryDelay: undefined,
+  };
+}
+
+function denied(reason: Refusal["reason"], message: string, wwwAuthenticate?: string): ExpectedOutcome {
+  return { ...unauthenticated(reason, message), code: Code.PermissionDenied, httpStatus: 403, wwwAuthenticate };
+}
+
+export const expectedOutcomes: readonly ExpectedOutcome[] = [
+  unauthenticated("CREDENTIALS_MISSING", "an access token is needed: send it as authorization: Bearer", "Bearer"),
+  unauthenticated("TOKEN_EXPIRED", "the access token has expired"),
+  unauthenticated("TOKEN_NOT_YET_VALID", "the access token is not valid yet"),
+  unauthenticated("TOKEN_INVALID", "the access token is not valid here"),
+  {
+    ...denied(
+      "SCOPE_INSUFFICIENT",
+      "the access token lacks a scope; needed: payments:write payments:refund",
+      'Bearer error="insufficient_scope", scope="payments:write payments:refund"',
+    ),
+    metadata: { required: "payments:write payments:refund", missing: "payments:refund" },
+  },
+  denied("CALLER_NOT_ALLOWED", "this client may not call this RPC"),
+  { ...denied("RULE_MISSING", "this RPC has no access rule, so nobody may call it") },
+  {
+    ...denied("AUTHORIZATION_SERVER_UNAVAILABLE", "the access token cannot be checked at the moment"),
+    code: Code.Unavailable,
+    httpStatus: 503,
+    retryDelay: { seconds: 2n, nanos: 500_000_000 },
+  },
+];
+
+/** What the stub has to know beyond the reasons that are in its tokens. */
+export const refusals: Readonly<Record<string, Omit<Refusal, "audience">>> = {
+  [refusedToken("SCOPE_INSUFFICIENT")]: {
+    reason: "SCOPE_INSUFFICIENT",
+    cause: `the token ${refusedToken("SCOPE_INSUFFICIENT")} lacks payments:refund`,
+    required: ["payments:write", "payments:refund"],
+    missing: ["payments:refund"],
+  },
+  [refusedToken("AUTHORIZATION_SERVER_UNAVAILABLE")]: {
+    reason: "AUTHORIZATION_SERVER_UNAVAILABLE",
+    cause: "no keys",
+    retryAfterMs: 2_500,
+  },
+};
+
+/** Every token of these tests: what no client may find in an error. */
+export const secrets: readonly string[] = [
+  goodToken,
+  ...expectedOutcomes.flatMap(({ token }) => (token === undefined ? [] : [token])),
+];

@@ -1,0 +1,43 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { createContextKey, createContextValues } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { noteAuthorization, readAuthorization } from "../../../src/interceptors/raw-authorization.js";
+
+const first = new Headers({ authorization: "Bearer a" });
+
+describe("readAuthorization", () => {
+  it.each([
+    ["node's request", { rawHeaders: ["Authorization", "Bearer a", "host", "x", "authorization", "Bearer b"] }],
+    ["Fastify's request", { raw: { rawHeaders: ["AUTHORIZATION", "Bearer a", "authorization", "Bearer b"] } }],
+  ])("joins several values that %s carries", (_, request) => {
+    const values = noteAuthorization(request, createContextValues());
+    expect(readAuthorization(values, first)).toBe("Bearer a, Bearer b");
+  });
+
+  it.each([
+    ["one value", { rawHeaders: ["authorization", "Bearer a", "x-authorization", "Bearer b"] }],
+    ["a value that looks like a name", { rawHeaders: ["x", "authorization", "authorization", "Bearer a"] }],
+    ["no value", { rawHeaders: ["host", "x"] }],
+    ["no raw headers", {}],
+    ["a wrapped request without raw headers", { raw: {} }],
+  ])("reads the header of a request with %s", (_, request) => {
+    const values = noteAuthorization(request, createContextValues());
+    expect(readAuthorization(values, first)).toBe("Bearer a");
+    expect(readAuthorization(values, new Headers())).toBeNull();
+  });
+
+  it("reads the header where nothing was noted", () => {
+    expect(readAuthorization(createContextValues(), first)).toBe("Bearer a");
+  });
+});
+
+describe("noteAuthorization", () => {
+  it("adds to the values of a request, and hands them out", () => {
+    const key = createContextKey(0);
+    const values = createContextValues().set(key, 7);
+    expect(noteAuthorization({ rawHeaders: ["authorization", "a", "authorization", "b"] }, values)).toBe(values);
+    expect(values.get(key)).toBe(7);
+  });
+});

@@ -1,0 +1,28 @@
+// Copyright 2026 The meshauth Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { compactVerify, errors } from "jose";
+import { expect, it, vi } from "vitest";
+import { createBench, invalidBecause, mint } from "./harness.js";
+
+vi.mock("jose", async (importOriginal) => {
+  const original = await importOriginal<typeof import("jose")>();
+  return { ...original, compactVerify: vi.fn(original.compactVerify) };
+});
+
+it("calls a token bad only where jose says that of the token or of the key", async () => {
+  const { verify } = createBench();
+  for (const error of [new errors.JWSInvalid("?"), new TypeError("the key is too weak")]) {
+    vi.mocked(compactVerify).mockRejectedValueOnce(error);
+    expect(await verify(mint())).toEqual(invalidBecause("the signature does not verify"));
+  }
+  const bug = new RangeError("a bug");
+  vi.mocked(compactVerify).mockRejectedValueOnce(bug);
+  await expect(verify(mint())).rejects.toBe(bug);
+});
+
+it("lets jose accept nothing but the algorithms of the options", async () => {
+  const { verify } = createBench({ algorithms: ["RS256", "ES256"] });
+  expect(await verify(mint())).toMatchObject({ clientId: "order-service" });
+  expect(vi.mocked(compactVerify).mock.lastCall?.[2]).toEqual({ algorithms: ["RS256", "ES256"] });
+});
