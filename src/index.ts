@@ -27,11 +27,21 @@ export { clientIdOf } from "./rules/service-identity.js";
 export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
 export type { AccessToken } from "./tokens/access-token.js";
 export {
+  type ClientAssertionOptions,
+  type ClientAuthentication,
+  type ClientAuthenticationContext,
   type ClientSecretOptions,
+  type ClientSecretSource,
   type Credential,
+  clientAssertionFromFile,
   clientSecret,
+  type PemSource,
   type PrivateKeyJwtOptions,
+  type PrivateKeySource,
   privateKeyJwt,
+  type SigningAlgorithm,
+  type TlsClientAuthOptions,
+  tlsClientAuth,
 } from "./tokens/credential.js";
 export { TokenError, type TokenFailure } from "./tokens/token-error.js";
 export type {

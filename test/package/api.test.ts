@@ -13,7 +13,9 @@ function declarations(): string {
     .map(String)
     .filter((file) => file.endsWith(".d.ts") && !file.startsWith("gen/"))
     .sort();
-  return files.map((file) => `// ${file}\n${readFileSync(join(dist, file), "utf8").replace(/^\/\/ .*\n/gm, "")}`).join("\n");
+  return files
+    .map((file) => `// ${file}\n${readFileSync(join(dist, file), "utf8").replace(/^\/\/ .*\n/gm, "")}`)
+    .join("\n");
 }
 
 describe("the public API", () => {

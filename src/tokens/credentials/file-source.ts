@@ -82,7 +82,7 @@ class FileSource implements Source<string> {
       const isWhole = isSame(await this.#files.stat(this.#path), state);
       if (text.trim() === "") return { settled: false, problem: "is empty" };
       if (isWhole || this.#text === undefined) this.#text = text;
-      if (isWhole && !isYoung) this.#state = state;
+      if (!isYoung) this.#state = state;
       return { settled: isWhole };
     } catch (error) {
       const { code } = error as { code?: unknown };

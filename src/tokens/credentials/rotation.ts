@@ -29,7 +29,6 @@ export class Rotation<T extends string | object> {
 
   constructor(source: Source<T>, options: RotationOptions<T> = {}) {
     this.#source = source;
-    this.#newest = options.initial;
     this.#current = options.initial;
     this.#keepsPrevious = options.keepsPrevious ?? true;
   }

@@ -84,8 +84,8 @@ function parseJwk(text: string, name: string): Jwk {
 export function readKeyObject(input: string | JsonWebKey, name: string): KeyObject {
   try {
     return typeof input === "string" ? createPrivateKey(input) : createPrivateKey({ key: input, format: "jwk" });
-  } catch (error) {
-    const isEncrypted = (error as { code?: unknown }).code === "ERR_MISSING_PASSPHRASE";
+  } catch {
+    const isEncrypted = typeof input === "string" && input.includes("ENCRYPTED");
     const problem = isEncrypted ? "is encrypted; decrypt it" : "holds no private key";
     throw new CredentialError("refused", `${name} ${problem}`);
   }

@@ -242,7 +242,13 @@ describe("no object shows a secret or a token", () => {
     const server = createFakeTokenEndpoint();
     server.answerToken(token(tokenValue));
     const { fetch, issuer } = server;
-    const source = createTokenSource({ issuer, clientId: "order-service", credential: clientSecret(secret), fetch });
+    const source = createTokenSource({
+      issuer,
+      clientId: "order-service",
+      credential: clientSecret(secret),
+      fetch,
+      onEvent: () => {},
+    });
     const promise = Promise.resolve(source.get(payments));
     expectNothingSecretIn(promise);
     expect((await promise).value).toBe(tokenValue);

@@ -30,9 +30,12 @@ export interface SlotHarness {
 export interface SlotHarnessOptions {
   readonly random?: () => number;
   readonly refreshBeforeMs?: number;
+  /** Whether the clock of the slot knows how much time has really passed. By default, it does. */
+  readonly monotonic?: boolean;
 }
 
-export function createSlotHarness({ random = () => 0, refreshBeforeMs }: SlotHarnessOptions = {}): SlotHarness {
+export function createSlotHarness(options: SlotHarnessOptions = {}): SlotHarness {
+  const { random = () => 0, refreshBeforeMs, monotonic = true } = options;
   const clock = createFakeClock();
   const context = { issuer: "https://login.test", clientId: "order-service" };
   const requirement = { audience: "payments", scopes: ["payments:read", "payments:write"] };
@@ -58,7 +61,7 @@ export function createSlotHarness({ random = () => 0, refreshBeforeMs }: SlotHar
         requests += 1;
         open.push({ sentAt: clock.now(), elapsedAt: clock.monotonic?.() ?? 0, resolve, reject });
       }),
-    clock,
+    clock: monotonic ? clock : { now: clock.now, schedule: clock.schedule },
     random,
     refreshBeforeMs,
     toError: (kind, reason, attempt, oauthError) =>

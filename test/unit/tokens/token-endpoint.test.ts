@@ -4,9 +4,9 @@
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { type Provider, standardProvider } from "../../../src/providers/provider.js";
-import type { AccessToken } from "../../../src/tokens/access-token.js";
 import type { TokenRequirement } from "../../../src/rules/token-requirement.js";
-import { type Credential, clientSecret } from "../../../src/tokens/credential.js";
+import type { AccessToken } from "../../../src/tokens/access-token.js";
+import { type Credential, CredentialError, clientSecret } from "../../../src/tokens/credential.js";
 import { createTokenEndpoint } from "../../../src/tokens/token-endpoint.js";
 import { createTokenRequest } from "../../../src/tokens/token-request.js";
 import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
@@ -250,8 +250,12 @@ describe("the life of a token", () => {
 
   it("is expires_in, but no longer than the token says of itself, by whatever clock", async () => {
     const hourAgo = seconds - 3600;
-    expect(await answered(token(await jwt({ iat: hourAgo, exp: hourAgo + 60 })))).toMatchObject({ expiresAt: now + 60_000 });
-    expect(await answered(token(await jwt({ iat: hourAgo, exp: hourAgo + 900 })))).toMatchObject({ expiresAt: now + 300_000 });
+    expect(await answered(token(await jwt({ iat: hourAgo, exp: hourAgo + 60 })))).toMatchObject({
+      expiresAt: now + 60_000,
+    });
+    expect(await answered(token(await jwt({ iat: hourAgo, exp: hourAgo + 900 })))).toMatchObject({
+      expiresAt: now + 300_000,
+    });
     // Without iat nobody knows by which clock exp is meant.
     expect(await answered(token(await jwt({ exp: seconds + 60 })))).toMatchObject({ expiresAt: now + 300_000 });
   });
@@ -483,7 +487,143 @@ describe("a token request that cannot be made", () => {
   });
 });
 
+describe("the credential of a token request", () => {
+  /** Tries these secrets one after the other; says it has another one as long as there is. */
+  function rotating(...secrets: string[]): Credential & { readonly refused: unknown[]; readonly contexts: unknown[] } {
+    const refused: unknown[] = [];
+    const contexts: unknown[] = [];
+    let current = 0;
+    return {
+      ...clientSecret(secret),
+      refused,
+      contexts,
+      async authenticate(context) {
+        contexts.push(context);
+        return await clientSecret(secrets[current] ?? "").authenticate(context);
+      },
+      async renew(authentication) {
+        refused.push(authentication);
+        current += 1;
+        return current < secrets.length;
+      },
+    };
+  }
+  const secretOf = (request: { headers: Headers } | undefined): string =>
+    atob((request?.headers.get("authorization") ?? "").replace("Basic ", "")).replace(/^.*:/, "");
+  const challenge = text(401, "", { "www-authenticate": "Basic" });
+
+  it("is told what the request is about", async () => {
+    for (const assertionAudience of ["issuer", "token_endpoint"] as const) {
+      const credential = rotating("old");
+      const { endpoint } = setUp({ credential, provider: { ...standardProvider, assertionAudience } });
+      await endpoint.request(requirement);
+      const [issuer, tokenEndpoint] = ["https://login.test", "https://login.test/token"];
+      expect(credential.contexts).toEqual([{ clientId: "order-service", issuer, tokenEndpoint, assertionAudience }]);
+    }
+  });
+
+  it.each([
+    ["invalid_client", oauthError("invalid_client", { status: 401 })],
+    ["a challenge", challenge],
+  ])("is tried again after %s if it has changed", async (_, refusal) => {
+    const credential = rotating("old", "new");
+    const { server, endpoint } = setUp({ credential });
+    server.answerToken(refusal);
+    expect((await endpoint.request(requirement)).value).toBe("token-2");
+    expect(server.tokenRequests.map(secretOf)).toEqual(["old", "new"]);
+    expect(server.discoveryRequests).toHaveLength(1);
+    expect(credential.refused).toEqual([{ clientAuth: expect.any(Function) as unknown }]);
+  });
+
+  it("is tried again once only", async () => {
+    const { server, endpoint } = setUp({ credential: rotating("old", "new", "newest") });
+    server.answerToken(challenge, challenge);
+    expect(await failureOf(endpoint.request(requirement))).toMatchObject({
+      kind: "refused",
+      oauthError: "invalid_client",
+    });
+    expect(server.tokenRequests.map(secretOf)).toEqual(["old", "new"]);
+  });
+
+  it("is not tried again if it has not changed", async () => {
+    const { server, endpoint } = setUp({ credential: rotating("old") });
+    server.answerToken(challenge);
+    expect(await failureOf(endpoint.request(requirement))).toMatchObject({
+      kind: "refused",
+      oauthError: "invalid_client",
+    });
+    expect(server.tokenRequests).toHaveLength(1);
+  });
+
+  it.each<[string, Answer]>([
+    ["invalid_scope", oauthError("invalid_scope")],
+    ["unauthorized_client", oauthError("unauthorized_client")],
+    ["an outage", html(503)],
+    ["a token of another type", token("t", { token_type: "mac" })],
+    ["no answer", unreachable()],
+  ])("is neither renewed nor tried again after %s", async (_, answer) => {
+    const credential = rotating("old", "new");
+    const { server, endpoint } = setUp({ credential });
+    server.answerToken(answer);
+    await failureOf(endpoint.request(requirement));
+    expect(server.tokenRequests).toHaveLength(1);
+    expect(credential.refused).toEqual([]);
+  });
+
+  it.each(["unavailable", "refused"] as const)("says itself whether it is %s", async (kind) => {
+    const authenticate = () => Promise.reject(new CredentialError(kind, "the client secret in /run/secret is empty"));
+    const { server, endpoint } = setUp({ credential: { ...clientSecret(secret), authenticate } });
+    const failure = await failureOf(endpoint.request(requirement));
+    expect(failure).toMatchObject({ kind, message: "the client secret in /run/secret is empty" });
+    expect(server.tokenRequests).toHaveLength(0);
+  });
+
+  it("may bring a fetch of its own, for its request alone", async () => {
+    const own = createFakeTokenEndpoint();
+    const credential = clientSecret(secret);
+    const authenticate: Credential["authenticate"] = async (context) => ({
+      ...(await credential.authenticate(context)),
+      fetch: own.fetch,
+    });
+    const { server, endpoint } = setUp({ credential: { ...credential, authenticate } });
+    await endpoint.request(requirement);
+    expect(own.requests.map(({ url }) => url)).toEqual(["https://login.test/token"]);
+    expect(server.requests.map(({ url }) => url)).toEqual(["https://login.test/.well-known/openid-configuration"]);
+  });
+
+  it("that is quoted by the server leaves the kind of failure as it is, however it was sent", async () => {
+    const quoting: Answer = ({ headers, form }) =>
+      oauthError("invalid_client", { description: `${headers.get("authorization")} ${form}` })(undefined as never);
+    for (const method of ["client_secret_basic", "client_secret_post"] as const) {
+      const failure = await failureOf(answered(quoting, { credential: clientSecret(secret, { method }) }));
+      expect(failure).toMatchObject({ kind: "refused", oauthError: "invalid_client" });
+      expect(failure.message).toBe("the token endpoint refused: invalid_client");
+    }
+  });
+});
+
+describe("the answer beside the token", () => {
+  it.each([
+    ["payments:write", "payments:write"],
+    ["", ""],
+    [undefined, undefined],
+  ])("names the granted scopes: %j", async (sent, scope) => {
+    const server = createFakeTokenEndpoint();
+    server.answerToken(token("t", { scope: sent }));
+    const { fetch, issuer } = server;
+    const fixed = { issuer, clientId: "order-service", credential: clientSecret(secret), timeoutMs: 10_000, fetch };
+    const endpoint = createTokenEndpoint({ ...fixed, provider: standardProvider, clock: createFakeClock() });
+    expect((await endpoint.request(createTokenRequest(standardProvider, requirement))).scope).toBe(scope);
+  });
+});
+
 describe("Retry-After", () => {
+  it("of a failed discovery is honoured as well", async () => {
+    const { server, endpoint } = setUp();
+    server.answerDiscovery(html(503, { "retry-after": "90" }));
+    expect(await failureOf(endpoint.request(requirement))).toMatchObject({ kind: "unavailable", retryAfterMs: 90_000 });
+  });
+
   async function retryAfter(value: string | undefined, answer?: (headers: Record<string, string>) => Answer) {
     const headers: Record<string, string> = value === undefined ? {} : { "retry-after": value };
     return (await failureOf(answered(answer?.(headers) ?? html(503, headers)))).retryAfterMs;

@@ -79,7 +79,7 @@ describe("events of a token source", () => {
     await source.get(payments);
     server.answerToken(token(await jwt({ n: 2 })));
     clock.advance(245_000); // due since 5 s
-    source.get(payments);
+    await source.get(payments);
     await expect.poll(() => ofKind(events, "request")).toHaveLength(2);
     expect(events[1]).toMatchObject({ outcome: "issued", waiters: 0, refreshLagMs: 5000 });
   });
@@ -190,7 +190,7 @@ describe("a scope that a server misses", () => {
     expect(server.tokenRequests).toHaveLength(2);
     clock.advance(2000);
     source.scopeMissed(payments, second);
-    source.get(payments);
+    await source.get(payments);
     await expect.poll(() => server.tokenRequests).toHaveLength(3);
   });
 
@@ -263,7 +263,7 @@ describe("refresh_in of an answer", () => {
     server.answerToken(token(await jwt({}), { expires_in: 3600, refresh_in: 1800 }));
     await source.get(payments);
     clock.advance(3_539_999);
-    source.get(payments);
+    await source.get(payments);
     expect(server.tokenRequests).toHaveLength(1);
   });
 });

@@ -5,8 +5,8 @@ import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
-import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
+import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { settle } from "../../support/fake-clock.js";
 import { createSlotHarness, type SlotHarness } from "./slot-harness.js";
 

@@ -4,8 +4,8 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
-import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
+import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { settle } from "../../support/fake-clock.js";
 import { createSlotHarness, type SlotHarness, type SlotHarnessOptions, watch } from "./slot-harness.js";
 
@@ -403,6 +403,27 @@ describe("a token slot without a valid token", () => {
     expect(error?.message).toContain("cancelled or ran out of time");
   });
 
+  it("mentions no failure from before a success", async () => {
+    const harness = createSlotHarness();
+    harness.ask();
+    await harness.fail(unwell());
+    harness.clock.advance(1);
+    harness.ask();
+    await harness.grant(1000);
+    harness.clock.advance(1000);
+    const caller = watch(harness.slot.get({ signal: AbortSignal.abort() }));
+    await settle();
+    expect(caller.outcome.error?.message).toMatch(/\(attempt 1\): .* while the token was requested$/);
+  });
+
+  it("knows no deadline for a caller that has only a signal", async () => {
+    const harness = createSlotHarness();
+    const caller = watch(harness.slot.get({ signal: new AbortController().signal }));
+    expect(harness.clock.pending).toBe(0);
+    await harness.clock.run(1_000_000);
+    expect(caller.outcome.state).toBe("pending");
+  });
+
   it("mentions no earlier failure where there was none", async () => {
     const harness = createSlotHarness();
     const caller = watch(harness.slot.get({ signal: AbortSignal.abort() }));
@@ -786,6 +807,54 @@ describe("a token slot and the wall clock", () => {
     expect(harness.requests).toBe(2);
     const renewed = await harness.grantUntil(harness.clock.now() + 300_000);
     expect(caller.outcome.token).toBe(renewed);
+  });
+
+  it("lets the token expire when its time has passed, though the clock was set back", async () => {
+    const harness = await filled();
+    harness.clock.jump(-3_600_000);
+    harness.clock.advance(239_999);
+    expect(harness.slot.get()).toBe(harness.token);
+    expect(harness.requests).toBe(1);
+    harness.clock.advance(1);
+    expect(harness.slot.get()).toBe(harness.token);
+    expect(harness.requests).toBe(2);
+    harness.clock.advance(59_999);
+    const hurried = watch(harness.slot.get({ deadline: harness.clock.now() }));
+    await harness.clock.run(0);
+    expect(hurried.outcome.token).toBe(harness.token);
+    await harness.clock.run(1);
+    const late = watch(harness.slot.get());
+    await harness.clock.run(1000);
+    expect(late.outcome.state).toBe("pending");
+  });
+
+  it("counts the age of a token from when it was asked for, though the clock was set back meanwhile", async () => {
+    const harness = createSlotHarness();
+    const first = watch(harness.slot.get());
+    harness.clock.advance(10_000);
+    harness.clock.jump(-3_600_000);
+    const token = await harness.grant(300_000);
+    expect(first.outcome.token).toBe(token);
+    harness.clock.advance(289_999);
+    const hurried = watch(harness.slot.get({ deadline: harness.clock.now() }));
+    await harness.clock.run(0);
+    expect(hurried.outcome.token).toBe(token);
+    await harness.clock.run(1);
+    const late = watch(harness.slot.get());
+    await harness.clock.run(1000);
+    expect(late.outcome.state).toBe("pending");
+  });
+
+  it("takes a clock at its word that tells nothing but the time of day", async () => {
+    const harness = await filled({ monotonic: false });
+    harness.clock.advance(239_999);
+    expect(harness.slot.get()).toBe(harness.token);
+    harness.clock.advance(60_001);
+    harness.clock.jump(-60_001);
+    expect(harness.slot.get()).toBe(harness.token);
+    expect(harness.requests).toBe(1);
+    harness.clock.jump(60_001);
+    expect(harness.slot.get()).toBeInstanceOf(Promise);
   });
 
   it("keeps the token when the clock is set back", async () => {

@@ -18,7 +18,8 @@ const good = { issuer: "https://login.test", clientId: "order-service", credenti
 function setUp(options: Partial<TokenSourceOptions> = {}) {
   const server = createFakeTokenEndpoint();
   const clock = createFakeClock();
-  const source = createTokenSource({ ...good, fetch: server.fetch, clock, random: () => 0, ...options });
+  const quiet = { onEvent: () => {} };
+  const source = createTokenSource({ ...good, ...quiet, fetch: server.fetch, clock, random: () => 0, ...options });
   return { server, clock, source };
 }
 
@@ -199,7 +200,7 @@ describe("the options of a token source", () => {
   it("default to the global fetch of the moment, the machine's clock and Math.random", async () => {
     vi.useFakeTimers({ now: Date.UTC(2026, 0, 1), toFake: ["Date"] });
     const random = vi.spyOn(Math, "random").mockReturnValue(0.5);
-    const source = createTokenSource(good);
+    const source = createTokenSource({ ...good, onEvent: () => {} });
     const server = createFakeTokenEndpoint();
     vi.stubGlobal("fetch", server.fetch);
     const issued = await source.get(payments);

@@ -131,6 +131,18 @@ describe("a file", () => {
     expect(file.pauses).toBe(4);
   });
 
+  it("is waited for after a refusal when it changes while it is read", async () => {
+    const { file, source } = createFile("one");
+    await source.read(false);
+    file.write("two");
+    file.time += 1000;
+    file.afterRead = () => {
+      file.write("three");
+      file.afterRead = () => {};
+    };
+    expect(await source.read(true)).toBe("three");
+  });
+
   it("is waited for after a refusal for a fifth of a second, not longer", async () => {
     const { file, source } = createFile("one");
     await source.read(false);

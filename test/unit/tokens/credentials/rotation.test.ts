@@ -118,6 +118,28 @@ describe("a rotation", () => {
     expect(rotation.known()).toEqual(["one", "two"]);
   });
 
+  it("still has the other one when its source goes back to the one in use", async () => {
+    const source = createSource("one");
+    const rotation = new Rotation(source);
+    await rotation.use();
+    source.value = "two";
+    await rotation.renew(await rotation.use());
+    source.value = "one";
+    expect(await rotation.use()).toBe("one");
+    expect(rotation.known()).toEqual(["one", "two"]);
+  });
+
+  it("is in a hurry once for each refusal", async () => {
+    const source = createSource("one");
+    const rotation = new Rotation(source);
+    const refused = await rotation.use();
+    source.urgent = "two";
+    await rotation.renew(refused);
+    source.urgent = "three";
+    await rotation.use();
+    expect(rotation.known()).not.toContain("three");
+  });
+
   it("takes the one in use for the refused one when nobody says", async () => {
     const source = createSource("one");
     const rotation = new Rotation(source);
@@ -154,6 +176,24 @@ describe("a rotation", () => {
     await first;
     expect(new Set(await Promise.all(others))).toEqual(new Set(["two"]));
     expect(source.reads).toBe(2);
+  });
+
+  it("never reads its source twice at a time", async () => {
+    let reading = 0;
+    let most = 0;
+    const rotation = new Rotation({
+      async read() {
+        reading += 1;
+        most = Math.max(most, reading);
+        await new Promise((resolve) => setImmediate(resolve));
+        reading -= 1;
+        return "one";
+      },
+    });
+    const first = rotation.use();
+    await Promise.resolve();
+    await Promise.all([first, rotation.use(), rotation.renew("two")]);
+    expect(most).toBe(1);
   });
 
   it("fails as its source does, and goes on when that does", async () => {
