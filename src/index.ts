@@ -26,23 +26,21 @@ export {
 export { clientIdOf } from "./rules/service-identity.js";
 export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
 export type { AccessToken } from "./tokens/access-token.js";
+export { type ClientAssertionOptions, clientAssertionFromFile } from "./tokens/credentials/client-assertion.js";
+export { type ClientSecretOptions, type ClientSecretSource, clientSecret } from "./tokens/credentials/client-secret.js";
+export type {
+  ClientAuthentication,
+  ClientAuthenticationContext,
+  Credential,
+} from "./tokens/credentials/credential.js";
 export {
-  type ClientAssertionOptions,
-  type ClientAuthentication,
-  type ClientAuthenticationContext,
-  type ClientSecretOptions,
-  type ClientSecretSource,
-  type Credential,
-  clientAssertionFromFile,
-  clientSecret,
-  type PemSource,
   type PrivateKeyJwtOptions,
   type PrivateKeySource,
   privateKeyJwt,
-  type SigningAlgorithm,
-  type TlsClientAuthOptions,
-  tlsClientAuth,
-} from "./tokens/credential.js";
+} from "./tokens/credentials/private-key-jwt.js";
+export type { SigningAlgorithm } from "./tokens/credentials/signing-key.js";
+export type { PemSource } from "./tokens/credentials/text-source.js";
+export { type TlsClientAuthOptions, tlsClientAuth } from "./tokens/credentials/tls-client-auth.js";
 export { TokenError, type TokenFailure } from "./tokens/token-error.js";
 export type {
   StaleTokenEvent,

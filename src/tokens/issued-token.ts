@@ -5,7 +5,7 @@ import { decodeJwt, decodeProtectedHeader } from "jose";
 import type { FindingKind, Provider } from "../providers/provider.js";
 import { type Claims, readScopes, readType, stringList } from "../providers/read-claims.js";
 import { asksByName, expand, spellScopes } from "../providers/template.js";
-import { quotes } from "./credential.js";
+import { quotes } from "./credentials/quotes.js";
 
 /** Why servers will refuse a token that was just issued, and what to change at the authorization server. */
 export interface Finding {

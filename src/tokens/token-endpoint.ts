@@ -62,12 +62,14 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
 async function discoverTokenEndpoint(options: TokenEndpointOptions): Promise<ServerMetadata> {
   try {
     const metadata = await discover(options);
-    const { token_endpoint: location } = metadata;
-    if (location === undefined || !URL.canParse(location)) {
-      throw new DiscoveryError("refused", `the metadata of ${options.issuer} names no token_endpoint`);
-    }
-    if (!isConfidential(new URL(location))) {
-      throw new DiscoveryError("refused", `the metadata of ${options.issuer} names a token_endpoint without TLS`);
+    const alias = usesAlias(options.credential) ? metadata.mtls_endpoint_aliases?.token_endpoint : undefined;
+    for (const location of [metadata.token_endpoint, ...(alias === undefined ? [] : [alias])]) {
+      if (location === undefined || !URL.canParse(location)) {
+        throw new DiscoveryError("refused", `the metadata of ${options.issuer} names no token_endpoint`);
+      }
+      if (!isConfidential(new URL(location))) {
+        throw new DiscoveryError("refused", `the metadata of ${options.issuer} names a token_endpoint without TLS`);
+      }
     }
     return metadata;
   } catch (error) {
@@ -75,6 +77,11 @@ async function discoverTokenEndpoint(options: TokenEndpointOptions): Promise<Ser
     const kind = error.kind === "refused" ? "refused" : "unavailable";
     throw new TokenRequestFailure(kind, error.message, undefined, error.retryAfterMs);
   }
+}
+
+// A client that authenticates by its certificate goes where the server asks for one (RFC 8705 §5).
+function usesAlias({ method }: Credential): boolean {
+  return method === "tls_client_auth";
 }
 
 async function requestToken(
@@ -90,6 +97,7 @@ async function requestToken(
     server,
     clientId,
     authentication: authentication.clientAuth,
+    metadata: usesAlias(credential) ? { use_mtls_endpoint_aliases: true } : {},
     timeoutMs,
     fetch: recorded(authentication.fetch ?? options.fetch, exchange),
   });

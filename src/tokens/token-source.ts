@@ -38,7 +38,7 @@ export interface TokenSourceOptions {
   readonly issuer: string;
   /** Who asks: a client id, or clientIdOf(Service) for the one that a proto declares. */
   readonly clientId: string;
-  /** What proves it: clientSecret() or privateKeyJwt(). */
+  /** What proves it: clientSecret(), privateKeyJwt(), clientAssertionFromFile() or tlsClientAuth(). */
   readonly credential: Credential;
   /** How the authorization server wants to be asked. By default, by RFC 8707. */
   readonly provider?: Provider;
@@ -76,7 +76,7 @@ export interface TokenSourceOptions {
  * const tokens = createTokenSource({
  *   issuer: "https://login.example.com",
  *   clientId: clientIdOf(OrderService),
- *   credential: clientSecret(process.env.CLIENT_SECRET ?? ""),
+ *   credential: clientSecret({ env: "CLIENT_SECRET" }),
  * });
  * ```
  */
@@ -139,7 +139,8 @@ function validateOptions(options: TokenSourceOptions): Settings {
   if (options.provider !== undefined) validateProvider(options.provider);
   const problem = typeof clientId === "string" ? identifierProblem(clientId) : "is missing";
   if (problem !== undefined) throw new TypeError(`clientId ${problem}`);
-  if (credential === undefined) throw new TypeError("credential is missing; give clientSecret() or privateKeyJwt()");
+  if (credential === undefined)
+    throw new TypeError("credential is missing; give clientSecret(), privateKeyJwt() or another one");
   if (refreshBeforeSeconds !== undefined && !(refreshBeforeSeconds >= 0 && Number.isFinite(refreshBeforeSeconds))) {
     throw new TypeError(`refreshBeforeSeconds is ${refreshBeforeSeconds}; give a number of seconds, 0 or more`);
   }

@@ -55,13 +55,11 @@ export function clientAssertionFromFile(path: string, options: ClientAssertionOp
   });
 }
 
-const lastDateMs = 8.64e15;
-
 function parse(jwt: string, path: string): Assertion {
   try {
     const { exp } = decodeJwt(jwt);
     // RFC 7523 §3 wants an expiry; whether it does without is up to the authorization server.
-    return { jwt, expiresAt: Math.min(Number.isFinite(exp) ? Number(exp) * 1000 : Infinity, lastDateMs) };
+    return { jwt, expiresAt: Number.isFinite(exp) ? Math.max(Number(exp) * 1000, 0) : Infinity };
   } catch {
     throw new CredentialError("refused", `the client assertion in ${path} is no JWT`);
   }

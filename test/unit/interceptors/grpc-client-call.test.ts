@@ -27,6 +27,8 @@ type Call = ReturnType<NextCall>;
 interface Attempt {
   readonly done: readonly string[];
   readonly authorization: unknown[];
+  /** The value of "x" in its metadata. */
+  readonly x: unknown[];
   readonly listener: InterceptingListener;
 }
 
@@ -51,6 +53,7 @@ function create(method: DescMethod, ...script: readonly Supply[]): Fixture {
         attempts.push({
           done,
           authorization: metadata.get("authorization"),
+          x: metadata.get("x"),
           listener: listener as InterceptingListener,
         });
       },
@@ -217,6 +220,7 @@ describe("AuthenticatedCall", () => {
     const second = attempt(fixture, 1);
     expect(second).toMatchObject({
       authorization: [bearer("second")],
+      x: ["request"],
       done: ["send a", "half-close", "read"],
     });
     second.listener.onReceiveMetadata(metadataWith("2"));

@@ -4,8 +4,8 @@
 import { inspect } from "node:util";
 import { exportJWK, generateKeyPair } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
+import { type Credential, clientSecret, privateKeyJwt } from "../../../src/index.js";
 import { AccessToken } from "../../../src/tokens/access-token.js";
-import { type Credential, clientSecret, privateKeyJwt } from "../../../src/tokens/credential.js";
 import { createTokenSource, type TokenSource } from "../../../src/tokens/token-source.js";
 import { createFakeClock } from "../../support/fake-clock.js";
 import {

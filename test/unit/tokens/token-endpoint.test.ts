@@ -6,7 +6,9 @@ import { describe, expect, it } from "vitest";
 import { type Provider, standardProvider } from "../../../src/providers/provider.js";
 import type { TokenRequirement } from "../../../src/rules/token-requirement.js";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
-import { type Credential, CredentialError, clientSecret } from "../../../src/tokens/credential.js";
+import { clientSecret } from "../../../src/tokens/credentials/client-secret.js";
+import type { Credential } from "../../../src/tokens/credentials/credential.js";
+import { CredentialError } from "../../../src/tokens/credentials/credential-error.js";
 import { createTokenEndpoint } from "../../../src/tokens/token-endpoint.js";
 import { createTokenRequest } from "../../../src/tokens/token-request.js";
 import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
@@ -118,6 +120,34 @@ describe("a token request", () => {
       "https://login.test/.well-known/openid-configuration",
       "https://tokens.test/oauth2/token",
     ]);
+  });
+
+  const alias = "https://mtls.login.test/token";
+  const aliased = (location: string) =>
+    metadata("https://login.test", {
+      token_endpoint: "https://login.test/token",
+      mtls_endpoint_aliases: { token_endpoint: location },
+    });
+  const byCertificate: Credential = { ...clientSecret(secret), method: "tls_client_auth" };
+
+  it("goes to the alias for client certificates if the client authenticates by one (RFC 8705 §5), and else not", async () => {
+    for (const [credential, target] of [
+      [byCertificate, alias],
+      [clientSecret(secret), "https://login.test/token"],
+    ] as const) {
+      const { server, endpoint } = setUp({ credential });
+      server.answerDiscovery(aliased(alias));
+      await endpoint.request(requirement).catch(() => {});
+      expect(server.requests.at(-1)?.url).toBe(target);
+    }
+  });
+
+  it("goes to no alias without TLS", async () => {
+    const { server, endpoint } = setUp({ credential: byCertificate });
+    server.answerDiscovery(aliased("http://mtls.login.test/token"));
+    const failure = await failureOf(endpoint.request(requirement));
+    expect(failure.message).toMatch(/names a token_endpoint without TLS/);
+    expect(server.requests).toHaveLength(1);
   });
 });
 

@@ -100,6 +100,11 @@ describe("a client assertion from a file", () => {
     expect(await sent()).toBe(next);
   });
 
+  it("that has expired before there was a calendar is an error like any other", async () => {
+    const { sent } = await createAssertion(-1e17);
+    await expect(sent()).rejects.toThrow("expired at 1970-01-01T00:00:00.000Z");
+  });
+
   it("that is no JWT is an error that quotes nothing of it", async () => {
     const { path, sent } = await createAssertion();
     writeOld(path, "hunter2.hunter2.hunter2");

@@ -12,7 +12,11 @@ import {
   type PrivateKeySource,
   privateKeyJwt,
 } from "../../../../src/tokens/credentials/private-key-jwt.js";
-import type { SigningAlgorithm } from "../../../../src/tokens/credentials/signing-key.js";
+import {
+  importSigningKey,
+  readPrivateKey,
+  type SigningAlgorithm,
+} from "../../../../src/tokens/credentials/signing-key.js";
 import { hasOpenssl, type Pair, selfSigned } from "./certificates.js";
 import { createFolder, writeOld } from "./folder.js";
 import { requestWith } from "./token-request.js";
@@ -183,7 +187,15 @@ describe("a private key as a text", () => {
     const { form } = await requestWith(credential);
     const verified = await jwtVerify(form.get("client_assertion") ?? "", publicKey);
     expect(verified.protectedHeader).toEqual({ alg: "ES256", kid: "key-1" });
-    expect(privateKeyJwt({ jwk }, { keyId: "key-2" }).keyId).toBe("key-2");
+    const renamed = privateKeyJwt({ jwk }, { keyId: "key-2" });
+    expect(renamed.keyId).toBe("key-2");
+    const { form: another } = await requestWith(renamed);
+    const { protectedHeader } = await jwtVerify(another.get("client_assertion") ?? "", publicKey);
+    expect(protectedHeader).toEqual({ alg: "ES256", kid: "key-2" });
+  });
+
+  it("cannot be exported again", async () => {
+    expect((await importSigningKey(readPrivateKey(pem(p256), "the key"))).extractable).toBe(false);
   });
 
   const publicPem = p256.publicKey.export({ type: "spki", format: "pem" }).toString();

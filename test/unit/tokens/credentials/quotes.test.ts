@@ -55,7 +55,7 @@ describe("a text quotes a secret in another form", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 7 }),
-        fc.string({ minLength: 12, maxLength: 40 }),
+        fc.string({ minLength: 5, maxLength: 40 }),
         fc.uint8Array({ maxLength: 7 }),
         (before, text, after) => {
           const whole = Buffer.concat([before, Buffer.from(text), after]);

@@ -181,7 +181,7 @@ describe("a rotation", () => {
   it("never reads its source twice at a time", async () => {
     let reading = 0;
     let most = 0;
-    const rotation = new Rotation({
+    const rotation = new Rotation<string>({
       async read() {
         reading += 1;
         most = Math.max(most, reading);

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { configureRequest } from "../../../../src/discovery/discovery.js";
 import type { Credential } from "../../../../src/tokens/credentials/credential.js";
 import { tlsClientAuth } from "../../../../src/tokens/credentials/tls-client-auth.js";
+import { createTlsConnections } from "../../../../src/tokens/credentials/tls-connections.js";
 import { createFakeClock } from "../../../support/fake-clock.js";
 import { type CertificateAuthority, createCertificateAuthority, hasOpenssl, type Pair } from "./certificates.js";
 import { createFolder, writeOld } from "./folder.js";
@@ -39,6 +40,8 @@ describe.skipIf(!hasOpenssl)("a client certificate (needs the openssl command)",
     [one, two] = [authority.issue("one"), authority.issue("two")];
     const { certificate: cert, key } = authority.issue("server");
     server = createServer({ cert, key, ca: authority.certificate, requestCert: true, rejectUnauthorized: true });
+    // Connections that nobody closes stay open for longer than a test lasts.
+    server.keepAliveTimeout = 60_000;
     server.on("request", async (request, response) => {
       const socket = request.socket as TLSSocket;
       let body = "";
@@ -154,6 +157,28 @@ describe.skipIf(!hasOpenssl)("a client certificate (needs the openssl command)",
     for (const { commonName, socket } of seen) {
       if (commonName === "one" && !socket.closed) await once(socket, "close");
     }
+  });
+
+  it("that is replaced before a request has got hold of its connection lets that get through", async () => {
+    const connections = createTlsConnections();
+    const ca = authority.certificate;
+    const send = await connections.use({ ...one, ca });
+    const answer = send(`${origin}/token`);
+    await connections.use({ ...two, ca });
+    expect(await (await answer).json()).toMatchObject({ access_token: "token" });
+    const [socket] = seen.map((each) => each.socket);
+    if (socket?.closed === false) await once(socket, "close");
+  });
+
+  it("that is replaced has its connections closed, even if nothing is asked for with the new one", async () => {
+    const connections = createTlsConnections();
+    const ca = authority.certificate;
+    const send = await connections.use({ ...one, ca });
+    await (await send(`${origin}/token`)).text();
+    const [socket] = seen.map((each) => each.socket);
+    expect(socket?.closed).toBe(false);
+    await connections.use({ ...two, ca });
+    if (socket?.closed === false) await once(socket, "close");
   });
 
   it("comes with its own authorities in a file", async () => {
