@@ -190,7 +190,7 @@ const tellRefusal = `
 import { ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "meshauth/gen/google/rpc/error_details_pb.js";
 try {
-  await payments.charge({ amountCents: 1990n });
+  await createClient(PaymentService, transport).charge({ amountCents: 1990n });
 } catch (error) {
   const refusal = ConnectError.from(error);
   console.log(refusal.code, refusal.rawMessage);
