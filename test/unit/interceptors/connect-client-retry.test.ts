@@ -19,6 +19,7 @@ import { PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
 import { createConnectInterceptor } from "../../../src/interceptors/connect-client.js";
 import { guardConnect } from "../../../src/interceptors/connect-server.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
+import { settle } from "../../support/fake-clock.js";
 import { bearer, goodToken, refusedToken } from "../../support/stub-resource-server.js";
 import {
   createStubTokenSource,
@@ -394,12 +395,12 @@ describe("the response of a server stream", () => {
   /** Calls with an interceptor in front of ours, and one behind it that counts what is closed. */
   async function stream(
     handler: () => AsyncGenerator<object>,
-    use: (messages: AsyncIterator<unknown>) => Promise<void>,
+    use: (messages: AsyncIterator<unknown>, closes: () => number) => Promise<void>,
   ): Promise<{ readonly closes: number }> {
     let closes = 0;
     const outer: Interceptor = (next) => async (request) => {
       const response = (await next(request)) as StreamResponse;
-      await use(response.message[Symbol.asyncIterator]());
+      await use(response.message[Symbol.asyncIterator](), () => closes);
       return { ...response, message: (async function* () {})() } as StreamResponse;
     };
     const inner: Interceptor = (next) => async (request) => {
@@ -411,6 +412,7 @@ describe("the response of a server stream", () => {
           [Symbol.asyncIterator]: () => ({
             next: () => iterator.next(),
             return: async () => {
+              await settle();
               closes += 1;
               return { done: true, value: undefined };
             },
@@ -432,9 +434,10 @@ describe("the response of a server stream", () => {
   }
 
   it("closes the stream underneath when its consumer stops early", async () => {
-    const { closes } = await stream(two, async (messages) => {
+    const { closes } = await stream(two, async (messages, counted) => {
       await messages.next();
       await messages.return?.();
+      expect(counted()).toBe(1);
       expect(await messages.next()).toEqual({ done: true, value: undefined });
     });
     expect(closes).toBe(1);

@@ -10,11 +10,32 @@ import {
   statusSaysTokenRefused,
   tokenErrorToStatus,
 } from "../../../src/interceptors/grpc-status.js";
+import { refusedToken } from "../../support/stub-resource-server.js";
 import { tokenError } from "../../support/stub-token-source.js";
+import { seenIn } from "./grpc-bench.js";
+import { expectedOutcomes, refusals } from "./outcomes.js";
 
 const audience = "https://payment-service.internal";
 const requirement = { audience, scopes: ["payments:write"] };
 const refusal = refusalToStatus({ reason: "TOKEN_EXPIRED", cause: "", audience });
+
+describe("refusalToStatus", () => {
+  it.each(expectedOutcomes)("writes $reason as gRPC wants it", (expected) => {
+    const { reason } = expected;
+    const status = refusalToStatus({ cause: "", ...refusals[refusedToken(reason)], reason, audience });
+    expect(seenIn(status)).toMatchObject({
+      code: expected.code,
+      message: expected.message,
+      errorInfos: [{ reason, domain: "meshauth", metadata: { audience, ...expected.metadata } }],
+      retryInfos: expected.retryDelay === undefined ? [] : [{ retryDelay: expected.retryDelay }],
+    });
+    expect(Object.keys(status.metadata.getMap()).sort()).toEqual(
+      expected.wwwAuthenticate === undefined
+        ? ["grpc-status-details-bin"]
+        : ["grpc-status-details-bin", "www-authenticate"],
+    );
+  });
+});
 
 describe("containEscapedStatus", () => {
   it.each([Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.UNAVAILABLE])(

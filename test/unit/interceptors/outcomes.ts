@@ -54,7 +54,7 @@ export const expectedOutcomes: readonly ExpectedOutcome[] = [
       "the access token lacks a scope; needed: payments:write payments:refund",
       'Bearer error="insufficient_scope", scope="payments:write payments:refund"',
     ),
-    metadata: { required: "payments:write payments:refund", missing: "payments:refund" },
+    metadata: { required: "payments:write payments:refund", missing: "payments:refund payments:write" },
   },
   denied("CALLER_NOT_ALLOWED", "this client may not call this RPC"),
   { ...denied("RULE_MISSING", "this RPC has no access rule, so nobody may call it") },
@@ -70,9 +70,9 @@ export const expectedOutcomes: readonly ExpectedOutcome[] = [
 export const refusals: Readonly<Record<string, Omit<Refusal, "audience">>> = {
   [refusedToken("SCOPE_INSUFFICIENT")]: {
     reason: "SCOPE_INSUFFICIENT",
-    cause: `the token ${refusedToken("SCOPE_INSUFFICIENT")} lacks payments:refund`,
+    cause: `the token ${refusedToken("SCOPE_INSUFFICIENT")} lacks payments:refund payments:write`,
     required: ["payments:write", "payments:refund"],
-    missing: ["payments:refund"],
+    missing: ["payments:refund", "payments:write"],
   },
   [refusedToken("AUTHORIZATION_SERVER_UNAVAILABLE")]: {
     reason: "AUTHORIZATION_SERVER_UNAVAILABLE",

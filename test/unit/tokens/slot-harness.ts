@@ -3,7 +3,7 @@
 
 import { AccessToken } from "../../../src/tokens/access-token.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
-import { TokenSlot } from "../../../src/tokens/token-slot.js";
+import { type SlotEvent, TokenSlot } from "../../../src/tokens/token-slot.js";
 import type { WaitOptions } from "../../../src/tokens/wait.js";
 import { createFakeClock, type FakeClock, settle } from "../../support/fake-clock.js";
 
@@ -11,6 +11,8 @@ import { createFakeClock, type FakeClock, settle } from "../../support/fake-cloc
 export interface SlotHarness {
   readonly slot: TokenSlot;
   readonly clock: FakeClock;
+  /** What the slot told of its work. */
+  readonly events: readonly SlotEvent[];
   /** Calls get(), and does not care what comes of it. */
   ask(wait?: WaitOptions): void;
   /** Whether a token is valid, by the later of the wall clock and the time that has really passed. */
@@ -40,6 +42,7 @@ export function createSlotHarness(options: SlotHarnessOptions = {}): SlotHarness
   const context = { issuer: "https://login.test", clientId: "order-service" };
   const requirement = { audience: "payments", scopes: ["payments:read", "payments:write"] };
   const open: PendingRequest[] = [];
+  const events: SlotEvent[] = [];
   const starts = new WeakMap<AccessToken, number>();
   let requests = 0;
   const take = (): PendingRequest => {
@@ -66,10 +69,12 @@ export function createSlotHarness(options: SlotHarnessOptions = {}): SlotHarness
     refreshBeforeMs,
     toError: (kind, reason, attempt, oauthError) =>
       new TokenError(kind, reason, { ...context, requirement, attempt }, oauthError),
+    onEvent: (event) => void events.push(event),
   });
   return {
     slot,
     clock,
+    events,
     isValid(token) {
       const elapsed = (clock.monotonic?.() ?? 0) - (starts.get(token) ?? 0);
       return Math.max(clock.now(), token.obtainedAt + elapsed) < token.expiresAt;

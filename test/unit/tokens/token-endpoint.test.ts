@@ -396,11 +396,12 @@ describe("an answer of the token endpoint that may be better next time", () => {
 });
 
 describe("the time-out of a token request", () => {
-  it.each<[string, Answer]>([
-    ["a server that does not answer", never()],
-    ["a server that does not finish its answer", stalls()],
-    ["a server that does not finish its error", stalls(400)],
-  ])("ends the wait for %s", async (_, answer) => {
+  it.each<[string, Answer, string]>([
+    ["a server that does not answer", never(), "cannot be reached (timed out)"],
+    ["a server that does not finish its answer", stalls(), "timed out"],
+    // oauth4webapi keeps to itself why it could not read an error.
+    ["a server that does not finish its error", stalls(400), "HTTP 400"],
+  ])("ends the wait for %s", async (_, answer, reason) => {
     const { server, endpoint, clock } = setUp({ timeoutMs: 2500 });
     ruleTimeouts(clock);
     server.answerToken(answer);
@@ -409,7 +410,9 @@ describe("the time-out of a token request", () => {
     await clock.run(2499);
     expect(server.tokenRequests[0]?.signal?.aborted).toBe(false);
     await clock.run(1);
-    expect(await failure).toMatchObject({ kind: "unavailable" });
+    const { kind, message } = await failure;
+    expect(kind).toBe("unavailable");
+    expect(message).toContain(reason);
   });
 
   it("is the one that was asked for, for discovery and for the request", async () => {

@@ -799,6 +799,154 @@ describe("a token that a server refuses", () => {
   });
 });
 
+describe("a token in which a server misses a scope", () => {
+  it("is due for one refresh behind the callers", async () => {
+    const harness = await filled();
+    harness.clock.advance(1000);
+    harness.slot.scopeMissed(harness.token);
+    for (let call = 0; call < 10; call += 1) expect(harness.slot.get()).toBe(harness.token);
+    expect(harness.requests).toBe(2);
+    const renewed = await harness.grant(300_000);
+    expect(harness.slot.get()).toBe(renewed);
+    expect(harness.requests).toBe(2);
+  });
+
+  it("is none of the slot's business if it was replaced meanwhile", async () => {
+    const harness = await filled();
+    harness.slot.refused(harness.token);
+    harness.ask();
+    await harness.grant(300_000);
+    harness.clock.advance(120_000);
+    harness.slot.scopeMissed(harness.token);
+    harness.ask();
+    expect(harness.requests).toBe(2);
+  });
+
+  it("does not use up the next refusal if it was replaced meanwhile", async () => {
+    const harness = await filled({ random: () => 0.5 });
+    harness.clock.advance(255_000);
+    harness.ask();
+    const renewed = await harness.grant(300_000);
+    harness.slot.scopeMissed(harness.token);
+    expect(harness.slot.refused(renewed)).toBe(true);
+  });
+
+  it("is not due again just after, nor just after a refusal", async () => {
+    for (const first of ["scope", "refusal"]) {
+      const harness = await filled({ random: () => 0.5 });
+      if (first === "scope") harness.slot.scopeMissed(harness.token);
+      else harness.slot.refused(harness.token);
+      harness.ask();
+      const second = await harness.grant(300_000);
+      harness.clock.advance(999);
+      harness.slot.scopeMissed(second);
+      harness.ask();
+      expect(harness.requests).toBe(2);
+      expect(harness.slot.refused(second)).toBe(false);
+      harness.clock.advance(1);
+      harness.slot.scopeMissed(second);
+      harness.ask();
+      expect(harness.requests).toBe(3);
+    }
+  });
+
+  it("stays due since when it was", async () => {
+    const harness = await filled();
+    harness.clock.advance(250_000);
+    harness.slot.scopeMissed(harness.token);
+    harness.ask();
+    await harness.grant(300_000);
+    expect(harness.events.at(-1)).toMatchObject({ outcome: "issued", refreshLagMs: 10_000 });
+  });
+});
+
+describe("what a token slot tells", () => {
+  it("counts the callers who wait, with no token and inside the margin, and not those who do not", async () => {
+    const harness = createSlotHarness();
+    for (let call = 0; call < 3; call += 1) harness.ask();
+    await harness.grant(300_000);
+    harness.clock.advance(240_000);
+    for (let call = 0; call < 5; call += 1) harness.ask();
+    await harness.grant(300_000);
+    harness.clock.advance(230_000);
+    harness.ask();
+    harness.clock.advance(60_000);
+    for (let call = 0; call < 4; call += 1) harness.ask();
+    await harness.grant(300_000);
+    const waiters = harness.events.map((event) => (event.kind === "request" ? event.waiters : event.kind));
+    expect(waiters).toEqual([3, 0, 4]);
+  });
+
+  it("has the failures before a request, how long it took, and how late a refresh was", async () => {
+    const harness = createSlotHarness();
+    for (const failure of [unwell(), new TokenRequestFailure("refused", "no", "invalid_scope"), new Error("s3cr3t")]) {
+      harness.ask();
+      harness.clock.advance(20);
+      await harness.fail(failure);
+      harness.clock.advance(1);
+    }
+    harness.ask();
+    harness.clock.advance(30);
+    await harness.grant(300_000);
+    harness.clock.advance(240_000); // due since 30 ms: the lifetime counts from when the request was sent
+    harness.ask();
+    harness.clock.advance(70);
+    await harness.grant(60_000);
+    const rest = { kind: "request", waiters: 1, lifetimeMs: undefined, refreshLagMs: undefined, durationMs: 20 };
+    expect(harness.events).toEqual([
+      { ...rest, outcome: "unavailable", oauthError: undefined, previousFailures: 0 },
+      { ...rest, outcome: "refused", oauthError: "invalid_scope", previousFailures: 1 },
+      { ...rest, outcome: "refused", oauthError: undefined, previousFailures: 2 },
+      { ...rest, outcome: "issued", oauthError: undefined, previousFailures: 3, durationMs: 30, lifetimeMs: 300_000 },
+      {
+        ...rest,
+        outcome: "issued",
+        oauthError: undefined,
+        previousFailures: 0,
+        waiters: 0,
+        durationMs: 70,
+        lifetimeMs: 60_000,
+        refreshLagMs: 100,
+      },
+    ]);
+  });
+
+  it("counts lateness in time that has passed, and never below zero where the clock does not tell that", async () => {
+    for (const [monotonic, refreshLagMs] of [[true, 10_000] as const, [false, 0] as const]) {
+      const harness = await filled({ monotonic });
+      harness.clock.advance(250_000);
+      harness.ask();
+      harness.clock.jump(-60_000);
+      await harness.grant(300_000);
+      expect(harness.events.at(-1)).toMatchObject({ refreshLagMs });
+    }
+  });
+
+  it("names the rest of a token that is handed out although its refresh is overdue", async () => {
+    const harness = await filled({ random: () => 0.5 });
+    harness.clock.advance(270_000);
+    harness.ask();
+    await harness.clock.run(1000);
+    await harness.fail(unwell());
+    expect(harness.slot.get()).toBe(harness.token);
+    harness.clock.advance(500);
+    expect(harness.slot.get()).toBe(harness.token);
+    const stale = harness.events.filter(({ kind }) => kind === "stale");
+    expect(stale).toEqual([29_000, 29_000, 28_500].map((remainingMs) => ({ kind: "stale", remainingMs })));
+  });
+
+  it("says of each refusal whether the call may be tried again", async () => {
+    const harness = await filled({ random: () => 0.5 });
+    harness.slot.refused(harness.token);
+    harness.ask();
+    const second = await harness.grant(300_000);
+    harness.slot.refused(second);
+    harness.slot.refused(harness.token);
+    const refusals = harness.events.flatMap((event) => (event.kind === "refused" ? [event.retried] : []));
+    expect(refusals).toEqual([true, false, true]);
+  });
+});
+
 describe("a token slot and the wall clock", () => {
   it("asks for a new token when the clock is set forward beyond the expiry", async () => {
     const harness = await filled();
