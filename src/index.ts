@@ -51,7 +51,7 @@ export type {
   TokenWarningEvent,
 } from "./tokens/token-event.js";
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
-export type { WaitOptions } from "./tokens/wait.js";
+export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Decision, DecisionEvent } from "./verification/decision.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";

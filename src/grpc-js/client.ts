@@ -24,8 +24,11 @@ import {
 } from "@grpc/grpc-js";
 import { createMethodDefinition } from "./service-definition.js";
 
-/** Options of one call. */
-export interface GrpcCallOptions extends CallOptions {
+/**
+ * Options of one call: grpc-js's, but for interceptors. Those of a call would take the place of the client's, and with them
+ * of its tokens.
+ */
+export interface GrpcCallOptions extends Omit<CallOptions, "interceptors" | "interceptor_providers"> {
   /** Metadata to send. By default, none. */
   readonly metadata?: Metadata;
   /** Cancels the call. */

@@ -110,9 +110,9 @@ function assertConfidential(url: string): void {
   throw new ConnectError(`no access token is sent to ${host} over plain http; use https`, Code.FailedPrecondition);
 }
 
-async function getToken({ tokenSource, requirement, wait }: Call): Promise<AccessToken> {
+async function getToken({ tokenSource, requirement, wait }: Call, otherThan?: AccessToken): Promise<AccessToken> {
   try {
-    return await tokenSource.get(requirement, wait);
+    return await tokenSource.get(requirement, { ...wait, otherThan });
   } catch (error) {
     throw error instanceof TokenError ? tokenErrorToConnectError(error, wait.signal) : error;
   }
@@ -139,7 +139,7 @@ async function callTwice(call: Call, first: Request, replay: () => Request): Pro
     return await awaitFirstMessage(await call.next(first));
   } catch (error) {
     if (!learn(call, token, error)) throw error;
-    const other = await getToken(call);
+    const other = await getToken(call, token);
     if (other.value === token.value) throw error;
     const second = replay();
     second.header.set("authorization", other.authorization);

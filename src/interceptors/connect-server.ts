@@ -5,9 +5,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
-  type ContextKey,
   type ContextValues,
-  createContextKey,
   createContextValues,
   type HandlerContext,
   type Interceptor,
@@ -30,17 +28,17 @@ export interface ConnectServerOptions extends ConnectRouterOptions {
   readonly contextValues?: ((request: never) => ContextValues) | undefined;
 }
 
-const principalKey: ContextKey<Principal | undefined> = createContextKey<Principal | undefined>(undefined, {
-  description: "meshauth principal",
-});
+// Tied to the Headers object of one request, which its handler gets to see: nothing that a caller sends, and no context
+// values that requests may share, can look like it.
+const principals = new WeakMap<Headers, Principal>();
 
 /**
  * Who calls, for handlers of a server guarded by guardConnect().
  *
  * Throws if the RPC is public: then nobody knows.
  */
-export function getPrincipal(context: { readonly values: ContextValues }): Principal {
-  const principal = context.values.get(principalKey);
+export function getPrincipal(context: Pick<HandlerContext, "requestHeader">): Principal {
+  const principal = principals.get(context.requestHeader);
   if (principal === undefined) {
     throw new Error("this call has no principal: its RPC is public, or its server is not guarded by guardConnect()");
   }
@@ -99,8 +97,10 @@ function createGuard(resourceServer: ResourceServer): Guard {
       protocol: protocolName,
     });
     if (!decision.allowed) throw refusalToConnectError(decision.refusal);
-    values.set(principalKey, decision.principal);
+    if (decision.principal !== undefined) principals.set(requestHeader, decision.principal);
     admissions.set(requestHeader, decision);
+    // A handler that passes its headers on must not pass on what its caller is.
+    requestHeader.delete("authorization");
     return decision;
   }
 
@@ -113,7 +113,7 @@ function createGuard(resourceServer: ResourceServer): Guard {
             method: request.method,
             values: request.contextValues,
             requestHeader: request.header,
-            protocolName: "unknown",
+            protocolName: protocolOf(request.header),
           });
     const contained = containFailure(next);
     if (!request.stream) return await contained(request);
@@ -169,6 +169,12 @@ function guardRouter(
   return guarded;
 }
 
+// For the rare server without a gate; the gate is told.
+function protocolOf(header: Headers): string {
+  const [, protocol = "connect"] = /^application\/(grpc-web|grpc)\b/.exec(header.get("content-type") ?? "") ?? [];
+  return protocol;
+}
+
 type AnyFn = Parameters<Interceptor>[0];
 type StreamFn = (request: StreamRequest) => Promise<StreamResponse>;
 
@@ -203,22 +209,27 @@ async function followStream(
   );
   try {
     const signal = AbortSignal.any([request.signal, timer.signal]);
-    const response = await timer.race(next({ ...request, signal }));
-    return { ...response, message: untilExpiry(response.message, timer) };
+    const message = untilExpiry(request.message, timer);
+    const response = await timer.race(next({ ...request, signal, message }));
+    return { ...response, message: containErrors(untilExpiry(response.message, timer), timer) };
   } catch (error) {
     timer.stop();
     throw error;
   }
 }
 
-async function* containErrors<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+/** The messages of a handler. What ends them at their token's expiry is a refusal of ours, and stays one. */
+async function* containErrors<T>(messages: AsyncIterable<T>, timer?: TokenExpiryTimer): AsyncGenerator<T> {
   try {
     yield* messages;
   } catch (error) {
-    throw containEscapedRefusal(error);
+    throw timer?.expired === true ? timer.signal.reason : containEscapedRefusal(error);
+  } finally {
+    timer?.stop();
   }
 }
 
+/** The messages of a stream, in either direction, until its token expires. */
 async function* untilExpiry<T>(messages: AsyncIterable<T>, timer: TokenExpiryTimer): AsyncGenerator<T> {
   const iterator = messages[Symbol.asyncIterator]();
   let finished = false;
@@ -229,11 +240,8 @@ async function* untilExpiry<T>(messages: AsyncIterable<T>, timer: TokenExpiryTim
       if (result.done === true) return;
       yield result.value;
     }
-  } catch (error) {
-    throw timer.expired ? error : containEscapedRefusal(error);
   } finally {
-    timer.stop();
-    // The handler may be waiting for something that never comes; its signal is aborted, and nobody waits for it here.
+    // The other side may be waiting for something that never comes; nobody waits for it here.
     if (!finished) iterator.return?.().catch(() => {});
   }
 }

@@ -7,7 +7,7 @@ import {
   Metadata,
   type NextCall,
   type StatusObject,
-  type status,
+  status,
 } from "@grpc/grpc-js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "../tokens/access-token.js";
@@ -45,6 +45,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   #recorded: Operation[] | undefined = [];
   /** What the client gets to see once it is certain that this attempt counts. */
   #held: (() => void)[] = [];
+  #cancelledWith: StatusObject | undefined;
   #ended = false;
 
   constructor(options: AuthenticatedCallOptions) {
@@ -55,6 +56,10 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   start(metadata: Metadata, listener?: Partial<InterceptingListener>): void {
     this.#metadata = metadata;
     this.#listener = { ...silent, ...bind(listener) };
+    if (this.#cancelledWith !== undefined) {
+      this.#listener.onReceiveStatus(this.#cancelledWith);
+      return;
+    }
     if (goesWithoutToken(metadata) || metadata.get("authorization").length > 0) {
       this.#begin(metadata, this.#listener);
       this.#recorded = undefined;
@@ -84,8 +89,12 @@ export class AuthenticatedCall implements InterceptingCallInterface {
 
   cancelWithStatus(code: status, details: string): void {
     this.#cancelled.abort();
-    if (this.#call !== undefined) this.#call.cancelWithStatus(code, details);
-    else this.#end({ code, details, metadata: new Metadata() });
+    if (this.#call !== undefined) {
+      this.#call.cancelWithStatus(code, details);
+      return;
+    }
+    this.#cancelledWith = { code, details, metadata: new Metadata() };
+    this.#end(this.#cancelledWith);
   }
 
   getPeer(): string {
@@ -102,19 +111,28 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   }
 
   /** Does something with a token, at once if there is one; ends the call if there is none. */
-  #withToken(use: (token: AccessToken) => void): void {
+  #withToken(use: (token: AccessToken) => void, otherThan?: AccessToken): void {
     const { tokenSource, requirement } = this.#options;
-    const token = tokenSource.get(requirement, { signal: this.#cancelled.signal, deadline: this.#deadline });
+    const wait = { signal: this.#cancelled.signal, deadline: this.#deadline, otherThan };
+    const token = tokenSource.get(requirement, wait);
     if (!(token instanceof Promise)) {
-      use(token);
+      this.#use(token, use);
       return;
     }
     token.then(
-      (value) => {
-        if (!this.#ended) use(value);
-      },
+      (value) => this.#use(value, use),
       (error: unknown) => this.#end(tokenErrorToStatus(error)),
     );
+  }
+
+  // grpc-js throws where a call begins, for instance because the client was closed while the token was on its way.
+  #use(token: AccessToken, use: (token: AccessToken) => void): void {
+    if (this.#ended) return;
+    try {
+      use(token);
+    } catch {
+      this.#end({ code: status.UNAVAILABLE, details: "the channel cannot take a call", metadata: new Metadata() });
+    }
   }
 
   #begin(metadata: Metadata, listener: InterceptingListener): void {
@@ -176,7 +194,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
       }
       this.#begin(withAuthorization(this.#metadata, token), this.#listener);
       this.#recorded = undefined;
-    });
+    }, refused);
   }
 
   #end(received: StatusObject): void {

@@ -74,7 +74,10 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
               .then((decision) => {
                 if (over) return;
                 stopTimer = admit(resourceServer, call, metadata, decision);
-                if (decision.allowed) deliver(metadata);
+                if (!decision.allowed) return;
+                // A handler that passes its metadata on must not pass on what its caller is.
+                metadata.remove("authorization");
+                deliver(metadata);
               })
               .catch(() => call.sendStatus({ code: status.INTERNAL, details: "the access check failed" }));
           },

@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { type ContextKey, type ContextValues, createContextKey } from "@connectrpc/connect";
+import { type ContextKey, type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
 
 // Node keeps the first of several authorization headers and drops the others: what was really sent is in the raw lines.
 const rawAuthorization: ContextKey<readonly string[] | undefined> = createContextKey<readonly string[] | undefined>(
@@ -15,12 +15,26 @@ interface RawRequest {
   readonly raw?: { readonly rawHeaders?: readonly string[] };
 }
 
-/** Notes every `authorization` value that a request of a server adapter carries. */
+/**
+ * Notes every `authorization` value that a request of a server adapter carries, in front of its context values: those are
+ * the user's, who may give all requests the same ones.
+ */
 export function noteAuthorization(request: RawRequest, values: ContextValues): ContextValues {
   const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
   const sent = lines.filter((_, index) => index % 2 === 1 && lines[index - 1]?.toLowerCase() === "authorization");
-  if (sent.length > 1) values.set(rawAuthorization, sent);
-  return values;
+  const noted = createContextValues().set(rawAuthorization, sent.length > 1 ? sent : undefined);
+  const layered: ContextValues = {
+    get: (key) => (key.id === rawAuthorization.id ? noted : values).get(key),
+    set(key, value) {
+      values.set(key, value);
+      return layered;
+    },
+    delete(key) {
+      values.delete(key);
+      return layered;
+    },
+  };
+  return layered;
 }
 
 /** The `authorization` header of a call; several values are joined as HTTP joins them, which makes them no token. */

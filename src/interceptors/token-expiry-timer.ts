@@ -7,13 +7,13 @@ import type { Clock } from "../platform/clock.js";
 export class TokenExpiryTimer {
   readonly #controller = new AbortController();
   readonly #cancel: () => void;
-  #reject: ((error: Error) => void) | undefined;
+  readonly #waits = new Set<(error: Error) => void>();
 
   constructor(clock: Clock, expiresAt: number, toError: () => Error) {
     this.#cancel = clock.schedule(expiresAt - clock.now(), () => {
       const error = toError();
       this.#controller.abort(error);
-      this.#reject?.(error);
+      for (const end of this.#waits) end(error);
     });
   }
 
@@ -28,20 +28,20 @@ export class TokenExpiryTimer {
   }
 
   /**
-   * Waits for a promise, but not beyond the expiry. One wait at a time; unlike with Promise.race(), nothing is left behind
-   * for each message of a long stream.
+   * Waits for a promise, but not beyond the expiry. Unlike with Promise.race(), nothing is left behind for each message of
+   * a long stream.
    */
   race<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.expired) reject(this.signal.reason);
-      this.#reject = reject;
-      promise.then(resolve, reject);
+      this.#waits.add(reject);
+      promise.then(resolve, reject).finally(() => this.#waits.delete(reject));
     });
   }
 
   /** Stops the timer; nothing expires any more. */
   stop(): void {
     this.#cancel();
-    this.#reject = undefined;
+    this.#waits.clear();
   }
 }

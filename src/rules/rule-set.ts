@@ -59,8 +59,19 @@ export function createRuleSet(options: RuleSetOptions): RuleSet {
   const services = new Set([...options.services, ...[...configured.keys()].map((method) => method.parent)]);
   const read = [...services].flatMap((service) => readService(service, configured, problems));
   const byMethod = new Map(resolveAudiences(read, services, problems).map((rule) => [rule.method, rule]));
+  problems.push(...repeatedRpcs([...byMethod.values()]));
   if (problems.length > 0) throw new RuleError(problems);
   return { forMethod: (method) => byMethod.get(method), all: [...byMethod.values()] };
+}
+
+// Two copies of one proto are two descriptors: which of their rules counts must not depend on who looks.
+function repeatedRpcs(rules: readonly RpcRule[]): RuleProblem[] {
+  const seen = new Set<string>();
+  return rules.flatMap(({ rpc, method }) => {
+    if (seen.has(rpc)) return [problemAt(method, "comes from two copies of its proto; use the same one everywhere")];
+    seen.add(rpc);
+    return [];
+  });
 }
 
 interface Configured {

@@ -4,12 +4,12 @@
 import type { Provider } from "../providers/provider.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { Credential } from "./credentials/credential.js";
-import { createTokenRequest, fingerprint } from "./token-request.js";
+import { createTokenRequest, fingerprint, mapAudience } from "./token-request.js";
 import type { TokenSlot } from "./token-slot.js";
 
 /** The slots of a token source. */
 export interface SlotStore {
-  /** The slot of a requirement: one for all requirements that lead to the same token request. */
+  /** The slot of a requirement: one for all requirements of an audience that lead to the same token request. */
   of(requirement: TokenRequirement): TokenSlot;
 }
 
@@ -42,7 +42,8 @@ export function createSlotStore(
   function find(requirement: TokenRequirement): Entry {
     const form = createTokenRequest(provider, requirement, audiences);
     const { method, keyId } = credential;
-    const key = fingerprint({ issuer, clientId, method, keyId, form });
+    const { audience } = mapAudience(requirement, audiences);
+    const key = fingerprint({ issuer, clientId, method, keyId, audience, form });
     let entry = entries.get(key);
     if (entry === undefined) {
       if (entries.size >= maxTokens) evict(entries);

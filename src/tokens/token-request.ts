@@ -57,14 +57,16 @@ export interface TokenRequestIdentity {
   readonly clientId: string;
   readonly method: Credential["method"];
   readonly keyId?: string | undefined;
+  /** The audience, as the authorization server calls it: not every request names it. */
+  readonly audience: string;
   /** The form as createTokenRequest() makes it. It must not authenticate the client: that would be a secret in here. */
   readonly form: URLSearchParams;
 }
 
 /** One text for each token request: cache key and single-flight key in one. JSON; there is no secret in it. */
 export function fingerprint(request: TokenRequestIdentity): string {
-  const { issuer, clientId, method, keyId, form } = request;
+  const { issuer, clientId, method, keyId, audience, form } = request;
   const sorted = new URLSearchParams(form);
   sorted.sort();
-  return JSON.stringify([issuer, clientId, method, keyId ?? null, [...sorted]]);
+  return JSON.stringify([issuer, clientId, method, keyId ?? null, audience, [...sorted]]);
 }

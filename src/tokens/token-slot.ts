@@ -7,7 +7,7 @@ import { backoffMs, isWithinPause, type RefreshSchedule, scheduleRefresh } from 
 import type { TokenError, TokenFailure } from "./token-error.js";
 import type { StaleTokenEvent, TokenRefusedEvent, TokenRequestEvent, TokenSubject } from "./token-event.js";
 import { TokenRequestFailure } from "./token-request-failure.js";
-import { type WaitOptions, waitBriefly, waitUnlessCancelled } from "./wait.js";
+import { type GetOptions, type WaitOptions, waitBriefly, waitUnlessCancelled } from "./wait.js";
 
 /** What a slot needs. */
 export interface TokenSlotOptions {
@@ -44,6 +44,8 @@ export class TokenSlot {
   #waiters = 0;
   #failures = 0;
   #lastFailure: { readonly error: TokenError; readonly retryAt: number } | undefined;
+  /** The token, if a server refused it and it is to be replaced. */
+  #refused: AccessToken | undefined;
   #refusals = 0;
   #refusalsUntil = 0;
 
@@ -54,25 +56,31 @@ export class TokenSlot {
   /**
    * Returns a valid token: at once while one is cached, as a promise otherwise. The promise rejects with a TokenError.
    */
-  get(wait: WaitOptions = {}): AccessToken | Promise<AccessToken> {
+  get(wait: GetOptions<AccessToken> = {}): AccessToken | Promise<AccessToken> {
     const token = this.#token;
     const wallNow = this.#options.clock.now();
     this.usedAt = wallNow;
     if (token === undefined) return this.#waitForNew(wallNow, wait);
     const now = this.#agedNow(token, wallNow, this.#monotonicStart);
-    if (now >= token.expiresAt) return this.#waitForNew(wallNow, wait);
+    if (now >= token.expiresAt || token === wait.otherThan) return this.#waitForNew(wallNow, wait);
     if (now < this.#schedule.softAt) return token;
     return this.#refreshBehind(token, wallNow, now, wait);
   }
 
   /**
-   * A server refused this token. Returns whether another attempt with get() makes sense: the token was replaced
-   * meanwhile, or is dropped now. Refusals that follow each other closely drop nothing, so that a server that refuses
-   * everything does not cost a token request for each call.
+   * A server refused this token. Returns whether another attempt, with another token, makes sense: the token was replaced
+   * meanwhile, or is due for replacement now. Until there is another one it is still handed out, after a moment's wait: one
+   * server that is wrong, while the authorization server is down, must not cost the calls of all others. Refusals that
+   * follow each other closely change nothing, so that a server that refuses everything does not cost a token request for
+   * each call.
    */
   refused(token: AccessToken): boolean {
-    const retried = token !== this.#token || this.#isRefusalDue();
-    if (retried && token === this.#token) this.#token = undefined;
+    const isKnown = token !== this.#token || token === this.#refused;
+    const retried = isKnown || this.#isRefusalDue();
+    if (retried && !isKnown) {
+      this.#refused = token;
+      this.#schedule = { softAt: 0, marginAt: 0 };
+    }
     this.#options.onEvent?.({ kind: "refused", retried });
     return retried;
   }
@@ -204,7 +212,9 @@ export class TokenSlot {
       throw new TokenRequestFailure("refused", "the authorization server issued a token that has expired already");
     }
     const previous = this.#token;
-    const lag = previous === undefined ? undefined : Math.max(0, now - this.#schedule.softAt);
+    // A refused token was not due, whatever the schedule says.
+    const { softAt } = this.#schedule;
+    const lag = previous === undefined || softAt === 0 ? undefined : Math.max(0, now - softAt);
     this.#schedule = scheduleRefresh(token, refreshBeforeMs, random);
     if (previous !== undefined && token.expiresAt - previous.expiresAt < stickyToleranceMs) {
       // The same token once more: ask again at half of what is left, not with every call.

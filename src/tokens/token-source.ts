@@ -16,14 +16,14 @@ import { TokenError } from "./token-error.js";
 import type { TokenEvent } from "./token-event.js";
 import { createTokenRequest, mapAudience, validateAudiences } from "./token-request.js";
 import { TokenSlot } from "./token-slot.js";
-import type { WaitOptions } from "./wait.js";
+import type { GetOptions } from "./wait.js";
 
 /** Hands out valid access tokens of one client (RFC 6749 §4.4), one for each token request that differs. */
 export interface TokenSource {
   /**
    * Returns a valid token: at once while one is cached, as a promise otherwise. The promise rejects with a TokenError.
    */
-  get(requirement: TokenRequirement, wait?: WaitOptions): AccessToken | Promise<AccessToken>;
+  get(requirement: TokenRequirement, wait?: GetOptions<AccessToken>): AccessToken | Promise<AccessToken>;
   /**
    * Says that a server refused a token. Returns whether to try once more, with what get() returns then.
    */

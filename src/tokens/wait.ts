@@ -11,6 +11,12 @@ export interface WaitOptions {
   readonly deadline?: number | undefined;
 }
 
+/** Which token a caller wants, and for how long it is willing to wait. */
+export interface GetOptions<T> extends WaitOptions {
+  /** A token that a server refused: any other one will do, even if this one is still valid. */
+  readonly otherThan?: T | undefined;
+}
+
 /** Waits for a promise that others wait for as well; a caller that gives up rejects with what `toError` makes of it. */
 export function waitUnlessCancelled<T>(
   promise: Promise<T>,

@@ -93,8 +93,8 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   return {
     async find(header) {
       if (isOlderThan(refreshAfterMs)) {
-        // In an outage nobody waits while the last good keys do.
-        const waits = failure === undefined || isOlderThan(usableForMs);
+        // Nobody waits while the last good keys do.
+        const waits = isOlderThan(usableForMs);
         const refreshing = refresh();
         const refusal = waits ? await refreshing : undefined;
         if (refusal !== undefined && isOlderThan(usableForMs)) return refusal;

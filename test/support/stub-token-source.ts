@@ -5,12 +5,12 @@ import type { TokenRequirement } from "../../src/rules/token-requirement.js";
 import { AccessToken } from "../../src/tokens/access-token.js";
 import { TokenError, type TokenFailure } from "../../src/tokens/token-error.js";
 import type { TokenSource } from "../../src/tokens/token-source.js";
-import type { WaitOptions } from "../../src/tokens/wait.js";
+import type { GetOptions } from "../../src/tokens/wait.js";
 
 /** What the stub was asked for, and by whom. */
 export interface TokenRequest {
   readonly requirement: TokenRequirement;
-  readonly wait: WaitOptions;
+  readonly wait: GetOptions<AccessToken>;
 }
 
 /** One answer of the stub: a token that it has, or what it does to get one. */

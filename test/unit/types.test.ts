@@ -35,6 +35,8 @@ describe("the types", () => {
       void client.checkStock({ skus: ["teapot"] });
       // @ts-expect-error skus are texts
       void client.checkStock({ skus: [1] });
+      // @ts-expect-error interceptors of a call would take the place of those that bring tokens
+      void client.checkStock({ skus: ["teapot"] }, { interceptors: [] });
       // @ts-expect-error there is no such RPC
       void client.sellStock({});
     };

@@ -368,3 +368,49 @@ describe("a stream that ends with its token", () => {
     expect((await ended).code).toBe(Code.Canceled);
   });
 });
+
+describe("the request side of a stream whose token expires", () => {
+  it.each(duplexWires)("ends for a handler that looks at nothing but its requests, over %s", async (wire) => {
+    const seen: number[] = [];
+    const ended: Deferred<unknown> = defer<unknown>();
+    const { resourceServer, server } = await startBench(
+      {
+        inventory: {
+          async *syncStock(requests) {
+            try {
+              for await (const { sku, counted } of requests) {
+                seen.push(counted);
+                yield { stockLevel: { sku, available: counted } };
+              }
+              ended.resolve(undefined);
+            } catch (error) {
+              ended.resolve(error);
+              throw error;
+            }
+          },
+        },
+      },
+      { closing },
+    );
+    const more: Deferred = defer();
+    const responses = clientsOf(server, wire, goodToken)
+      .inventory.syncStock(
+        (async function* () {
+          yield { sku: "teapot", counted: 1 };
+          await more.promise;
+          yield { sku: "teapot", counted: 2 };
+        })(),
+      )
+      [Symbol.asyncIterator]();
+    await responses.next();
+    // The handler waits for its next request now.
+    await settle();
+    const next = responses.next();
+    await resourceServer.clock.run(lifetimeMs + toleranceMs);
+    expect((await connectErrorOf(next)).code).toBe(Code.Unauthenticated);
+    expect(await ended.promise).toBeInstanceOf(ConnectError);
+    more.resolve();
+    expect(seen).toEqual([1]);
+    expect(resourceServer.clock.pending).toBe(0);
+  });
+});

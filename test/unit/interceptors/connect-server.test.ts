@@ -79,20 +79,20 @@ describe("getPrincipal", () => {
 /** Options that write down when they run. */
 function tracing(trace: string[], name: string): Required<Pick<ConnectRouterOptions, "requestGate" | "interceptors">> {
   return {
-    requestGate: ({ values }) => {
-      trace.push(`${name} gate: ${principalIn(values)}`);
+    requestGate: ({ requestHeader }) => {
+      trace.push(`${name} gate: ${principalIn(requestHeader)}`);
     },
     interceptors: [
       (next) => (request) => {
-        trace.push(`${name} interceptor: ${principalIn(request.contextValues)}`);
+        trace.push(`${name} interceptor: ${principalIn(request.header)}`);
         return next(request);
       },
     ],
   };
 }
 
-function principalIn(values: HandlerContext["values"]): string {
-  return getPrincipal({ values }).clientId;
+function principalIn(requestHeader: Headers): string {
+  return getPrincipal({ requestHeader }).clientId;
 }
 
 async function startTraced(
@@ -146,8 +146,8 @@ describe("guardConnect", () => {
           createContextValues().set(key, request.url ?? "no request"),
         routes: (router: ConnectRouter) =>
           router.service(PaymentService, {
-            charge(_request, { values }) {
-              seen.push(values.get(key), principalIn(values));
+            charge(_request, { values, requestHeader }) {
+              seen.push(values.get(key), principalIn(requestHeader));
               return {};
             },
           }),
@@ -357,7 +357,7 @@ describe("the interceptor where no gate ran", () => {
     for (const { call } of calls) await call(clients(goodToken));
     expect(entered.map(({ context }) => getPrincipal(context).clientId)).toEqual(calls.map(() => "order-service"));
     expect(resourceServer.calls).toEqual(
-      calls.map(() => expect.objectContaining({ authorization: bearer(goodToken), protocol: "unknown" })),
+      calls.map(() => expect.objectContaining({ authorization: bearer(goodToken), protocol: "connect" })),
     );
   });
 
@@ -365,6 +365,16 @@ describe("the interceptor where no gate ran", () => {
     const { entered, clients } = startWithoutGate();
     await clients().health.check({});
     expect(entered.map(({ rpc }) => rpc)).toEqual(["check"]);
+  });
+});
+
+describe("the headers of a call that was let in", () => {
+  it("have no token for a handler to pass on", async () => {
+    const { server, entered } = await startBench();
+    for (const { call } of calls) await call(clientsOf(server, "Connect", goodToken));
+    await clientsOf(server, "Connect", goodToken).health.check({});
+    expect(entered.map(({ context }) => context.requestHeader.has("authorization"))).toEqual(entered.map(() => false));
+    expect(entered).toHaveLength(calls.length + 1);
   });
 });
 

@@ -36,6 +36,8 @@ interface Fixture {
   readonly call: AuthenticatedCall;
   readonly attempts: readonly Attempt[];
   readonly tokenSource: StubTokenSource;
+  /** Lets grpc-js throw at the next call, as it does once the client was closed. */
+  readonly close: () => void;
   /** A listener that writes down what it hears. */
   readonly listener: InterceptingListener;
   readonly heard: readonly string[];
@@ -45,8 +47,10 @@ interface Fixture {
 function create(method: DescMethod, ...script: readonly Supply[]): Fixture {
   const tokenSource = createStubTokenSource(...script);
   const attempts: Attempt[] = [];
+  const fixture = { closed: false };
   const heard: string[] = [];
   const nextCall: NextCall = () => {
+    if (fixture.closed) throw new Error("Channel has been shut down");
     const done: string[] = [];
     const call: Call = {
       start: (metadata, listener) => {
@@ -73,6 +77,9 @@ function create(method: DescMethod, ...script: readonly Supply[]): Fixture {
     call: new AuthenticatedCall({ tokenSource, requirement, callOptions, nextCall }),
     attempts,
     tokenSource,
+    close: () => {
+      fixture.closed = true;
+    },
     listener: {
       onReceiveMetadata: (metadata) => void heard.push(`metadata ${metadata.get("x")}`),
       onReceiveMessage: (message) => void heard.push(`message ${message}`),
@@ -393,5 +400,61 @@ describe("AuthenticatedCall", () => {
     network.onReceiveMessage("a");
     network.onReceiveStatus(ok);
     expect(listener.heard).toEqual(["metadata 1", "message a", "status 0"]);
+  });
+});
+
+describe("a client that is closed while a token is on its way", () => {
+  const closed = `status ${Status.UNAVAILABLE} the channel cannot take a call`;
+
+  it("ends the call, and not the process", async () => {
+    const held = hold();
+    const { call, close, listener, heard } = create(PaymentService.method.charge, held.supply);
+    call.start(new Metadata(), listener);
+    close();
+    held.release("token");
+    await settle();
+    expect(heard).toEqual([closed]);
+  });
+
+  it("ends the call if the token is there at once", () => {
+    const { call, close, listener, heard } = create(PaymentService.method.charge, "token");
+    close();
+    call.start(new Metadata(), listener);
+    expect(heard).toEqual([closed]);
+  });
+
+  it("ends a call that is to be made once more", async () => {
+    const held = hold();
+    const { call, close, attempts, listener, heard } = create(PaymentService.method.charge, "first", held.supply);
+    call.start(new Metadata(), listener);
+    attempts[0]?.listener.onReceiveStatus(
+      refusalToStatus({ reason: "TOKEN_EXPIRED", cause: "", audience: paymentAudience }),
+    );
+    close();
+    held.release("second");
+    await settle();
+    expect(heard).toEqual([closed]);
+  });
+});
+
+describe("a call that was cancelled before it starts", () => {
+  it("is not made, and says why", () => {
+    const { call, attempts, tokenSource, listener, heard } = create(PaymentService.method.charge, "token");
+    call.cancelWithStatus(Status.CANCELLED, "changed my mind");
+    call.start(new Metadata(), listener);
+    expect(heard).toEqual([`status ${Status.CANCELLED} changed my mind`]);
+    expect([attempts.length, tokenSource.requests.length]).toEqual([0, 0]);
+  });
+});
+
+describe("the second attempt of a call", () => {
+  it("asks for another token than the one that was refused", async () => {
+    const { call, attempts, tokenSource, listener } = create(PaymentService.method.charge, "first", "second");
+    call.start(new Metadata(), listener);
+    attempts[0]?.listener.onReceiveStatus(
+      refusalToStatus({ reason: "TOKEN_EXPIRED", cause: "", audience: paymentAudience }),
+    );
+    await settle();
+    expect(tokenSource.requests.map(({ wait }) => wait.otherThan?.value)).toEqual([undefined, "first"]);
   });
 });

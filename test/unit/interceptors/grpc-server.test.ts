@@ -59,6 +59,8 @@ describe("a guarded grpc-js server", () => {
     const clients = grpcClientsOf(target);
     for (const { call } of grpcCalls) await call(clients, bringing(goodToken));
     expect(entered.map(({ rpc }) => rpc)).toEqual(["charge", "watchStock", "importSettlements", "syncStock"]);
+    // There is no token for a handler to pass on.
+    expect(entered.map(({ call }) => call.metadata.get("authorization"))).toEqual([[], [], [], []]);
   });
 
   it("asks no token of calls of a public RPC, and looks at none", async () => {

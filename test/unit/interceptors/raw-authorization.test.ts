@@ -34,10 +34,23 @@ describe("readAuthorization", () => {
 });
 
 describe("noteAuthorization", () => {
-  it("adds to the values of a request, and hands them out", () => {
+  const twice = { rawHeaders: ["authorization", "a", "authorization", "b"] };
+
+  it("lets the values of a request through", () => {
     const key = createContextKey(0);
     const values = createContextValues().set(key, 7);
-    expect(noteAuthorization({ rawHeaders: ["authorization", "a", "authorization", "b"] }, values)).toBe(values);
-    expect(values.get(key)).toBe(7);
+    const noted = noteAuthorization(twice, values);
+    expect(noted.get(key)).toBe(7);
+    expect(noted.set(key, 8)).toBe(noted);
+    expect(values.get(key)).toBe(8);
+    expect(noted.delete(key)).toBe(noted);
+    expect(values.get(key)).toBe(0);
+  });
+
+  it("leaves nothing behind in values that requests share", () => {
+    const shared = createContextValues();
+    noteAuthorization(twice, shared);
+    expect(readAuthorization(shared, first)).toBe("Bearer a");
+    expect(readAuthorization(noteAuthorization({ rawHeaders: [] }, shared), first)).toBe("Bearer a");
   });
 });

@@ -600,3 +600,20 @@ describe("the audience of a configured rule", () => {
     );
   });
 });
+
+describe("two copies of one proto", () => {
+  it("are refused: which of their rules counts must not depend on who looks", () => {
+    const copy = (): DescService =>
+      serviceOf(
+        compileServices(`
+          service Twice {
+            option (meshauth.v1.service).audience = "https://twice";
+            rpc Call(Empty) returns (Empty) { option (meshauth.v1.rule).scope = "twice"; }
+          }`),
+        "Twice",
+      );
+    expect(() => createRuleSet({ services: [copy(), copy()] })).toThrow(
+      /Twice\/Call: comes from two copies of its proto; use the same one everywhere/,
+    );
+  });
+});

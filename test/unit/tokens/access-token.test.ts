@@ -19,6 +19,11 @@ describe("an access token", () => {
     expect(token.expiresAt).toBe(Date.UTC(2026, 0, 1, 0, 5));
   });
 
+  it("knows when the authorization server would like to be asked for the next one, if it said so", () => {
+    expect(token.refreshAt).toBeUndefined();
+    expect(new AccessToken("eyJhbGciOi", 0, 2000, 1000).refreshAt).toBe(1000);
+  });
+
   it("says in any text only when it expires", () => {
     const text = "[access token, expires 2026-01-01T00:05:00.000Z]";
     expect(String(token)).toBe(text);

@@ -58,6 +58,15 @@ describe("scheduleRefresh", () => {
     expect(lead(300, lowest, 0)).toEqual({ soft: 0, margin: 0 });
   });
 
+  it("refreshes when the authorization server asks for it, however early that is, unless told otherwise", () => {
+    const life = { obtainedAt: 1_000_000, expiresAt: 1_000_000 + 3_600_000, refreshAt: 1_000_000 + 600_000 };
+    expect(scheduleRefresh(life, undefined, lowest)).toEqual({ softAt: 1_600_000, marginAt: 4_570_000 });
+    expect(scheduleRefresh(life, undefined, () => 0.4).softAt).toBe(1_600_000 + 300_000);
+    expect(scheduleRefresh(life, 60_000, lowest).softAt).toBe(4_540_000);
+    const late = { ...life, refreshAt: life.expiresAt - 10_000 };
+    expect(scheduleRefresh(late, undefined, lowest)).toEqual({ softAt: 4_590_000, marginAt: 4_595_000 });
+  });
+
   it("puts everything at the expiry of a token that had expired when it was asked for", () => {
     expect(lead(-10, lowest)).toEqual({ soft: 0, margin: 0 });
     expect(lead(-10, lowest, 60)).toEqual({ soft: 0, margin: 0 });

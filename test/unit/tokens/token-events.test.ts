@@ -3,7 +3,7 @@
 
 import { SignJWT } from "jose";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { clientSecret, createTokenSource, type TokenEvent, type TokenSource } from "../../../src/index.js";
+import { clientSecret, createTokenSource, providers, type TokenEvent, type TokenSource } from "../../../src/index.js";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
 import {
   createFakeTokenEndpoint,
@@ -203,6 +203,15 @@ describe("a scope that a server misses", () => {
     const second = await source.get(payments);
     source.scopeMissed(payments, first);
     expect(source.get(payments)).toBe(second);
+    expect(server.tokenRequests).toHaveLength(2);
+  });
+});
+
+describe("an authorization server that is not told the audience", () => {
+  it("is asked for each audience on its own: one token does not go to both", async () => {
+    const { source, server } = setUp({ provider: providers.keycloak });
+    const first = await source.get({ audience: "payments", scopes: [] });
+    expect(await source.get({ audience: "inventory", scopes: [] })).not.toBe(first);
     expect(server.tokenRequests).toHaveLength(2);
   });
 });

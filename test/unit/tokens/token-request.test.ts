@@ -135,6 +135,7 @@ describe("the fingerprint", () => {
     issuer: "https://login.test",
     clientId: "order-service",
     method: "client_secret_basic",
+    audience: "payments",
     form,
   });
   const base = identity(createTokenRequest(standardProvider, two));
@@ -145,6 +146,7 @@ describe("the fingerprint", () => {
       "order-service",
       "private_key_jwt",
       "k1",
+      "payments",
       [
         ["grant_type", "client_credentials"],
         ["resource", "payments"],

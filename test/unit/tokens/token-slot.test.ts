@@ -781,21 +781,48 @@ describe("a token that a server refuses", () => {
     harness.ask();
     await harness.fail(unwell());
     expect(harness.slot.refused(harness.token)).toBe(true);
-    const caller = watch(harness.slot.get());
+    const caller = watch(harness.slot.get({ otherThan: harness.token }));
     await settle();
     expect(caller.outcome.error).toMatchObject({ kind: "unavailable" });
     expect(harness.requests).toBe(2);
   });
 
-  it("has the ordinary schedule when the server hands it out again", async () => {
+  it("is still handed out while there is no other one: a server that is wrong does not cost the calls of others", async () => {
+    const harness = await filled({ random: () => 0.5 });
+    harness.slot.refused(harness.token);
+    const retry = watch(harness.slot.get({ otherThan: harness.token }));
+    const other = watch(harness.slot.get());
+    expect(harness.requests).toBe(2);
+    await harness.fail(unwell());
+    expect(retry.outcome.error).toMatchObject({ kind: "unavailable" });
+    expect(other.outcome.token).toBe(harness.token);
+    expect(harness.slot.get()).toBe(harness.token);
+  });
+
+  it("makes others wait for the next one, but for a moment only", async () => {
+    const harness = await filled({ random: () => 0.5 });
+    harness.slot.refused(harness.token);
+    const other = watch(harness.slot.get());
+    await harness.clock.run(999);
+    expect(other.outcome.state).toBe("pending");
+    await harness.clock.run(1);
+    expect(other.outcome.token).toBe(harness.token);
+    const renewed = await harness.grant(300_000);
+    expect(harness.slot.get()).toBe(renewed);
+  });
+
+  it("is asked for again at half of what is left when the server hands it out again", async () => {
     const harness = await filled();
     harness.clock.advance(10_000);
     harness.slot.refused(harness.token);
     harness.ask();
-    await harness.grantUntil(harness.token.expiresAt); // 290 s left: soft refresh 58 s before the expiry
-    harness.clock.advance(231_999);
+    await harness.grantUntil(harness.token.expiresAt); // 290 s left
+    harness.clock.advance(144_999);
     harness.ask();
     expect(harness.requests).toBe(2);
+    harness.clock.advance(1);
+    harness.ask();
+    expect(harness.requests).toBe(3);
   });
 });
 

@@ -188,6 +188,15 @@ describe("the options of a token source", () => {
     }
   });
 
+  it("take what the authorization server calls the audiences, and name those of the protos in errors", async () => {
+    const { server, source } = setUp({ audiences: { payments: "api://payments" } });
+    server.answerToken(oauthError("invalid_target"));
+    expect((await errorOf(source.get(payments))).audience).toBe("payments");
+    expect(server.tokenRequests[0]?.form.get("resource")).toBe("api://payments");
+    await source.get({ audience: "inventory", scopes: [] });
+    expect(server.tokenRequests[1]?.form.get("resource")).toBe("inventory");
+  });
+
   it("take the time-out, which is ten seconds by default", async () => {
     for (const [options, timeout] of [[{}, 10_000] as const, [{ timeoutMs: 1500 }, 1500] as const]) {
       const { source, clock } = setUp(options);
@@ -231,6 +240,9 @@ describe("the options of a token source", () => {
     ["a negative timeoutMs", { timeoutMs: -1 }, "timeoutMs is -1"],
     ["an infinite timeoutMs", { timeoutMs: Infinity }, "timeoutMs is Infinity"],
     ["a timeoutMs that is no number", { timeoutMs: Number.NaN }, "timeoutMs is NaN"],
+    ["a provider that is none", { provider: { ...standardProvider, audienceParameter: "aud" } }, "audienceParameter"],
+    ["an audience that is mapped to nothing", { audiences: { payments: "" } }, 'audiences maps "payments"'],
+    ["a maxTokens of 0", { maxTokens: 0 }, "maxTokens is 0"],
   ])("are checked at once: %s", (_, wrong, message) => {
     const create = (): TokenSource => createTokenSource({ ...good, ...wrong } as TokenSourceOptions);
     expect(create).toThrow(TypeError);
