@@ -124,7 +124,9 @@ export class TokenSlot {
     const { clock } = this.#options;
     const monotonicStart = this.#monotonicStart;
     const rest = wait.deadline === undefined ? Infinity : Math.max(0, (wait.deadline - wallNow) / 2);
-    return waitBriefly(refresh, Math.min(marginWaitMs, rest), wait.signal, clock, () => {
+    // Not so long that the token expires meanwhile: a call that came in time must not fail.
+    const patience = Math.min(marginWaitMs, rest, (token.expiresAt - now) / 2);
+    return waitBriefly(refresh, patience, wait.signal, clock, () => {
       const later = this.#agedNow(token, clock.now(), monotonicStart);
       // It may have expired during the wait: then there is nothing left but to wait for the new one.
       return later < token.expiresAt ? this.#stale(token, later) : this.#waitFor(refresh, wait);

@@ -174,6 +174,35 @@ describe("discover", () => {
     expect(server.requests.map(({ url }) => new URL(url).host)).toEqual(["login.test"]);
   });
 
+  it("passes on when the server wants to be asked again, by the clock that it is given", async () => {
+    const clock = createFakeClock(Date.UTC(2040, 0, 1));
+    const server = createFakeTokenEndpoint();
+    const inAMinute = new Date(clock.now() + 60_000).toUTCString();
+    server.answerDiscovery(html(503, { "retry-after": inAMinute }), html(429, { "retry-after": "7" }), html(503));
+    const ask = () => failureOf(discover({ issuer, fetch: server.fetch, clock }));
+    expect((await ask()).retryAfterMs).toBe(60_000);
+    expect((await ask()).retryAfterMs).toBe(7000);
+    expect((await ask()).retryAfterMs).toBeUndefined();
+  });
+
+  it("reads a date by the machine's clock if it is given none", async () => {
+    vi.useFakeTimers({ now: Date.UTC(2040, 0, 1), toFake: ["Date"] });
+    try {
+      const answer = html(503, { "retry-after": new Date(Date.UTC(2040, 0, 1, 0, 1)).toUTCString() });
+      expect((await failureOf(discoverFrom(answer))).retryAfterMs).toBe(60_000);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("takes the page of a firewall for something that may pass, but not the page that nothing is there", async () => {
+    for (const status of [400, 401, 403]) {
+      expect(await failureOf(discoverFrom(html(status)))).toMatchObject({ kind: "unreachable" });
+      expect(await failureOf(discoverFrom(json(status, {})))).toMatchObject({ kind: "refused" });
+    }
+    expect(await failureOf(discoverFrom(html(404)))).toMatchObject({ kind: "refused" });
+  });
+
   it("keeps no cause in its errors", async () => {
     for (const answer of [html(503), html(200), unreachable(), metadata("https://evil.test")]) {
       expect("cause" in (await failureOf(discoverFrom(answer)))).toBe(false);
@@ -195,7 +224,9 @@ describe("the time-out of discovery", () => {
     await clock.run(2499);
     expect(server.requests[0]?.signal?.aborted).toBe(false);
     await clock.run(1);
-    expect(await failure).toMatchObject({ kind: "unreachable" });
+    const { kind, message } = await failure;
+    expect(kind).toBe("unreachable");
+    expect(message).toBe(`${issuer} cannot be reached (timed out)`);
   });
 
   it("says that it timed out", async () => {

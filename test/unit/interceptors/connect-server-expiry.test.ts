@@ -405,9 +405,9 @@ describe("the request side of a stream whose token expires", () => {
     await responses.next();
     // The handler waits for its next request now.
     await settle();
-    const next = responses.next();
+    const failure = connectErrorOf(responses.next());
     await resourceServer.clock.run(lifetimeMs + toleranceMs);
-    expect((await connectErrorOf(next)).code).toBe(Code.Unauthenticated);
+    expect((await failure).code).toBe(Code.Unauthenticated);
     expect(await ended.promise).toBeInstanceOf(ConnectError);
     more.resolve();
     expect(seen).toEqual([1]);

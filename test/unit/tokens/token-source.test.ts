@@ -197,6 +197,24 @@ describe("the options of a token source", () => {
     expect(server.tokenRequests[1]?.form.get("resource")).toBe("inventory");
   });
 
+  it("bound the number of tokens: whichever was asked for least recently goes, wherever it is", async () => {
+    for (const order of ["012", "120", "201"]) {
+      const { server, source, clock } = setUp({ maxTokens: 3 });
+      const requirements = [0, 1, 2].map((index) => ({ audience: `audience-${index}`, scopes: [] }));
+      for (const requirement of requirements) await source.get(requirement);
+      for (const index of order) {
+        clock.advance(1);
+        await source.get(requirements[Number(index)] ?? payments);
+      }
+      clock.advance(1);
+      await source.get(payments);
+      const kept = [...order].slice(1).map((index) => source.get(requirements[Number(index)] ?? payments));
+      expect(kept.every((issued) => issued instanceof AccessToken)).toBe(true);
+      expect(server.tokenRequests).toHaveLength(4);
+      expect((await source.get(requirements[Number(order[0])] ?? payments)).value).toBe("token-5");
+    }
+  });
+
   it("take the time-out, which is ten seconds by default", async () => {
     for (const [options, timeout] of [[{}, 10_000] as const, [{ timeoutMs: 1500 }, 1500] as const]) {
       const { source, clock } = setUp(options);
