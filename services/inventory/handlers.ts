@@ -16,14 +16,14 @@ export function createHandlers(stock: Stock): GrpcHandlers<typeof InventoryServi
     confirmReservation: unary(({ request }) => ({ reservation: stock.confirm(request.name) })),
     cancelReservation: unary(({ request }) => ({ reservation: stock.cancel(request.name) })),
     watchStock(call) {
-      watch(stock, call.request.sku, call).catch((error: unknown) => call.destroy(toError(error)));
+      watch(stock, call.request.sku, call).catch((error: unknown) => call.emit("error", toError(error)));
     },
     syncStock(call) {
       call.on("data", (request) => {
         try {
           call.write({ stockLevel: stock.sync(request) });
         } catch (error) {
-          call.destroy(toError(error));
+          call.emit("error", toError(error));
         }
       });
       call.on("end", () => call.end());
@@ -59,7 +59,7 @@ async function watch(stock: Stock, sku: string, call: StockWriter): Promise<void
   }
 }
 
-// grpc-js takes the status of a stream from the properties of an error.
+// grpc-js takes the status of a stream from the properties of an error that is emitted; one that destroys it sends none.
 function toError(error: unknown): Error {
   return Object.assign(new Error("stream failed"), toGrpcStatus(error));
 }

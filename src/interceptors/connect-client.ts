@@ -154,11 +154,16 @@ function learn({ tokenSource, requirement }: Call, token: AccessToken, error: un
   return false;
 }
 
+/** Messages that tell of an error before the first of them; after that no refusal can be the gate's. */
 async function* watched<T>(messages: AsyncIterable<T>, onError: (error: unknown) => void): AsyncGenerator<T> {
+  let answered = false;
   try {
-    yield* messages;
+    for await (const message of messages) {
+      answered = true;
+      yield message;
+    }
   } catch (error) {
-    onError(error);
+    if (!answered) onError(error);
     throw error;
   }
 }

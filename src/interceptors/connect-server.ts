@@ -100,7 +100,7 @@ function createGuard(resourceServer: ResourceServer): Guard {
     if (decision.principal !== undefined) principals.set(requestHeader, decision.principal);
     admissions.set(requestHeader, decision);
     // A handler that passes its headers on must not pass on what its caller is.
-    requestHeader.delete("authorization");
+    if (decision.principal !== undefined) requestHeader.delete("authorization");
     return decision;
   }
 
@@ -126,7 +126,11 @@ function createGuard(resourceServer: ResourceServer): Guard {
         interceptors: [interceptor, ...interceptors],
         async requestGate(context) {
           await admit(context);
-          await requestGate?.(context);
+          try {
+            await requestGate?.(context);
+          } catch (error) {
+            throw containEscapedRefusal(error);
+          }
         },
       };
     },

@@ -45,6 +45,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   #recorded: Operation[] | undefined = [];
   /** What the client gets to see once it is certain that this attempt counts. */
   #held: (() => void)[] = [];
+  #answered = false;
   #cancelledWith: StatusObject | undefined;
   #ended = false;
 
@@ -156,11 +157,13 @@ export class AuthenticatedCall implements InterceptingCallInterface {
           this.#held.push(() => this.#listener.onReceiveMessage(message));
           return;
         }
+        // From here on no refusal can be the gate's.
+        this.#answered = message !== null;
         this.#settle();
         this.#listener.onReceiveMessage(message);
       },
       onReceiveStatus: (received) => {
-        const otherMayDo = this.#learn(token, received);
+        const otherMayDo = !this.#answered && this.#learn(token, received);
         if (otherMayDo && this.#recorded !== undefined && !this.#cancelled.signal.aborted) {
           this.#retry(token, received);
           return;

@@ -76,7 +76,7 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
                 stopTimer = admit(resourceServer, call, metadata, decision);
                 if (!decision.allowed) return;
                 // A handler that passes its metadata on must not pass on what its caller is.
-                metadata.remove("authorization");
+                if (decision.principal !== undefined) metadata.remove("authorization");
                 deliver(metadata);
               })
               .catch(() => call.sendStatus({ code: status.INTERNAL, details: "the access check failed" }));

@@ -224,6 +224,17 @@ describe("ImportSettlements", () => {
   });
 });
 
+describe("streams of the inventory service", () => {
+  it("say what is wrong with a request", async () => {
+    const watching = inventory.watchStock({ sku: "no such article" });
+    await expect(watching[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: Code.InvalidArgument });
+    const sync = inventory.syncStock();
+    sync.write({ sku: "teapot", counted: -1 });
+    await expect(sync[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: Code.InvalidArgument });
+    sync.end();
+  });
+});
+
 describe("SyncStock", () => {
   it("answers every counted level, and tells those who watch", async () => {
     const watching = inventory.watchStock({ sku: "tea-black" });

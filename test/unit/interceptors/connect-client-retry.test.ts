@@ -89,6 +89,7 @@ describe.each(wires)("on %s, after a refusal", (wire) => {
       expect(entered).toHaveLength(1);
       expect(tokenSource.refusals).toEqual([{ requirement: tokenSource.requests[0]?.requirement, token }]);
       expect(tokenSource.requests[1]?.requirement).toEqual(tokenSource.requests[0]?.requirement);
+      expect(tokenSource.requests.map(({ wait }) => wait.otherThan?.value)).toEqual([undefined, token]);
     });
 
     it("is not made a third time", async () => {

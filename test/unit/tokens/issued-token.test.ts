@@ -505,8 +505,11 @@ describe("what cannot be checked", () => {
         const scope = [secret, secret.slice(4), `x${secret.slice(0, 12)}`, ...others].join(" ");
         const answer = { accessToken: secret, scope };
         const messages = checkIssuedToken(answer, requirement, provider).map(({ message }) => message);
+        const advice = Object.values(provider.advice).join();
         for (let start = 0; start + 8 <= secret.length; start += 1) {
-          expect(messages.filter((message) => message.includes(secret.slice(start, start + 8)))).toEqual([]);
+          const part = secret.slice(start, start + 8);
+          // fast-check likes hasOwnProperty, and authentik has Property Mappings.
+          if (!advice.includes(part)) expect(messages.filter((message) => message.includes(part))).toEqual([]);
         }
       }),
     );
