@@ -27,6 +27,7 @@ export type SlotEvent =
   | Omit<TokenRefusedEvent, keyof TokenSubject>;
 
 const marginWaitMs = 1000;
+const trustMs = 1000;
 /** Expiries are told in whole seconds: one that advanced by less did not advance. */
 const stickyToleranceMs = 1000;
 
@@ -40,6 +41,9 @@ export class TokenSlot {
   #schedule: RefreshSchedule = { softAt: 0, marginAt: 0 };
   /** What the monotonic clock said when the token was asked for. */
   #monotonicStart = 0;
+  /** From here to there the token is fresh, as far as the wall clock alone can tell. */
+  #checkedAt = 0;
+  #freshUntil = 0;
   #inFlight: Promise<AccessToken> | undefined;
   #waiters = 0;
   #failures = 0;
@@ -56,15 +60,18 @@ export class TokenSlot {
   /**
    * Returns a valid token: at once while one is cached, as a promise otherwise. The promise rejects with a TokenError.
    */
-  get(wait: GetOptions<AccessToken> = {}): AccessToken | Promise<AccessToken> {
+  get(wait?: GetOptions<AccessToken>): AccessToken | Promise<AccessToken> {
     const token = this.#token;
     const wallNow = this.#options.clock.now();
     this.usedAt = wallNow;
-    if (token === undefined) return this.#waitForNew(wallNow, wait);
+    if (token === undefined || token === wait?.otherThan) return this.#waitForNew(wallNow, wait);
+    if (wallNow >= this.#checkedAt && wallNow < this.#freshUntil) return token;
     const now = this.#agedNow(token, wallNow, this.#monotonicStart);
-    if (now >= token.expiresAt || token === wait.otherThan) return this.#waitForNew(wallNow, wait);
-    if (now < this.#schedule.softAt) return token;
-    return this.#refreshBehind(token, wallNow, now, wait);
+    if (now >= token.expiresAt) return this.#waitForNew(wallNow, wait);
+    if (now >= this.#schedule.softAt) return this.#refreshBehind(token, wallNow, now, wait);
+    this.#checkedAt = wallNow;
+    this.#freshUntil = wallNow + Math.min(this.#schedule.softAt - now, this.#trustMs(token));
+    return token;
   }
 
   /**
@@ -79,7 +86,7 @@ export class TokenSlot {
     const retried = isKnown || this.#isRefusalDue();
     if (retried && !isKnown) {
       this.#refused = token;
-      this.#schedule = { softAt: 0, marginAt: 0 };
+      this.#reschedule({ softAt: 0, marginAt: 0 });
     }
     this.#options.onEvent?.({ kind: "refused", retried });
     return retried;
@@ -91,7 +98,18 @@ export class TokenSlot {
    */
   scopeMissed(token: AccessToken): void {
     if (token !== this.#token || !this.#isRefusalDue()) return;
-    this.#schedule = { ...this.#schedule, softAt: Math.min(this.#schedule.softAt, this.#options.clock.now()) };
+    this.#reschedule({ ...this.#schedule, softAt: Math.min(this.#schedule.softAt, this.#options.clock.now()) });
+  }
+
+  #reschedule(schedule: RefreshSchedule): void {
+    this.#schedule = schedule;
+    this.#freshUntil = 0;
+  }
+
+  // For a moment the wall clock is believed alone: the monotonic one costs as much as all the rest. Were it set back in
+  // that moment, the token would be used so much too long; so there has to be that much between refresh and expiry.
+  #trustMs(token: AccessToken): number {
+    return token.expiresAt - this.#schedule.softAt > trustMs ? trustMs : 0;
   }
 
   // The wall clock alone would hand out an expired token after it was set back, the monotonic clock alone after the
@@ -115,7 +133,7 @@ export class TokenSlot {
     token: AccessToken,
     wallNow: number,
     now: number,
-    wait: WaitOptions,
+    wait: WaitOptions = {},
   ): AccessToken | Promise<AccessToken> {
     const refresh = this.#refresh(wallNow);
     if (now < this.#schedule.marginAt) return token;
@@ -138,7 +156,7 @@ export class TokenSlot {
     return token;
   }
 
-  async #waitForNew(wallNow: number, wait: WaitOptions): Promise<AccessToken> {
+  async #waitForNew(wallNow: number, wait: WaitOptions = {}): Promise<AccessToken> {
     const refresh = this.#refresh(wallNow);
     if (!(refresh instanceof Promise)) throw refresh;
     this.#waiters += 1;
@@ -217,10 +235,10 @@ export class TokenSlot {
     // A refused token was not due, whatever the schedule says.
     const { softAt } = this.#schedule;
     const lag = previous === undefined || softAt === 0 ? undefined : Math.max(0, now - softAt);
-    this.#schedule = scheduleRefresh(token, refreshBeforeMs, random);
+    this.#reschedule(scheduleRefresh(token, refreshBeforeMs, random));
     if (previous !== undefined && token.expiresAt - previous.expiresAt < stickyToleranceMs) {
       // The same token once more: ask again at half of what is left, not with every call.
-      this.#schedule = { ...this.#schedule, softAt: now + (token.expiresAt - now) / 2 };
+      this.#reschedule({ ...this.#schedule, softAt: now + (token.expiresAt - now) / 2 });
     }
     this.#monotonicStart = monotonicStart;
     this.#token = token;
