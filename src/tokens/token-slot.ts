@@ -137,7 +137,9 @@ export class TokenSlot {
   ): AccessToken | Promise<AccessToken> {
     const refresh = this.#refresh(wallNow);
     if (now < this.#schedule.marginAt) return token;
-    if (!(refresh instanceof Promise)) return this.#stale(token, now);
+    // Timers are no finer than that: who waited would find the token expired.
+    const isLastMoment = token.expiresAt - now < 20;
+    if (!(refresh instanceof Promise) || isLastMoment) return this.#stale(token, now);
     this.#waiters += 1;
     const { clock } = this.#options;
     const monotonicStart = this.#monotonicStart;

@@ -241,6 +241,20 @@ describe("a token slot in the last moments of its token", () => {
   });
 });
 
+describe("a token slot in the last 20 ms of its token", () => {
+  it("hands it out at once: timers are no finer than that", async () => {
+    const harness = await filled();
+    harness.clock.advance(299_980);
+    expect(harness.slot.get()).toBeInstanceOf(Promise);
+    harness.clock.advance(1);
+    expect(harness.slot.get()).toBe(harness.token);
+    harness.clock.advance(18);
+    expect(harness.slot.get()).toBe(harness.token);
+    harness.clock.advance(1);
+    expect(harness.slot.get()).toBeInstanceOf(Promise);
+  });
+});
+
 describe("a token slot whose token expires while callers wait inside the margin, because a clock was set", () => {
   async function waiting(wait: { signal?: AbortSignal } = {}) {
     const harness = await filled();
