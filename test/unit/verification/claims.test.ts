@@ -121,6 +121,31 @@ describe("checkClaims", () => {
     });
   });
 
+  describe("a token of another kind, where an issuer gives all of its tokens the same typ", () => {
+    const provider = { ...standardProvider, types: ["jwt"] };
+    const judge = (claims: Record<string, unknown>) => check(claimsWith(claims), { typ: "JWT", provider });
+
+    it.each(["nonce", "at_hash", "c_hash", "s_hash", "events"])("shows by its claim %s", (name) => {
+      expect(judge({ [name]: "x" })).toEqual(invalidBecause(`${name} marks a token of another kind`));
+      expect(judge({ [name]: null })).toEqual(invalidBecause(`${name} marks a token of another kind`));
+    });
+
+    it.each(["ID", "Refresh", "Logout", "bearer", "", null, 7])(
+      "shows by its claim typ, as Keycloak has it: %j",
+      (typ) => {
+        expect(judge({ typ })).toEqual(invalidBecause("the claim typ is not Bearer"));
+      },
+    );
+
+    it.each(["id", "Access", "", null, 7])("shows by its claim token_use, as Cognito has it: %j", (use) => {
+      expect(judge({ token_use: use })).toEqual(invalidBecause("token_use is not access"));
+    });
+
+    it("is no access token that says what it is", () => {
+      expect(judge({ typ: "Bearer", token_use: "access" })).toMatchObject({ clientId: "order-service" });
+    });
+  });
+
   describe("iss", () => {
     it.each([
       undefined,
