@@ -41,5 +41,5 @@ function mean(values: readonly number[]): number {
 }
 
 function count(value: number): string {
-  return Math.round(value).toLocaleString("en");
+  return value > 0 && value < 1 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }
