@@ -190,7 +190,7 @@ export class TokenSlot {
     const monotonicStart = this.#options.clock.monotonic?.() ?? 0;
     try {
       const token = await this.#options.request();
-      const refreshLagMs = this.#store(token, monotonicStart);
+      const refreshLagMs = this.#store(token, monotonicStart + this.#delay(token, sentAt, monotonicStart));
       this.#tell(sentAt, previousFailures, { outcome: "issued", token, refreshLagMs });
       return token;
     } catch (error) {
@@ -201,6 +201,12 @@ export class TokenSlot {
     } finally {
       this.#inFlight = undefined;
     }
+  }
+
+  /** How long it took until the token was asked for: discovery may come first, and is no part of a token's life. */
+  #delay(token: AccessToken, startedAt: number, monotonicStart: number): number {
+    const elapsed = (this.#options.clock.monotonic?.() ?? 0) - monotonicStart;
+    return Math.min(Math.max(token.obtainedAt - startedAt, 0), Math.max(elapsed, 0));
   }
 
   #tell(

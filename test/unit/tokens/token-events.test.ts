@@ -8,6 +8,7 @@ import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
 import {
   createFakeTokenEndpoint,
   type FakeTokenEndpoint,
+  metadata,
   oauthError,
   text,
   token,
@@ -278,6 +279,18 @@ describe("refresh_in of an answer", () => {
 });
 
 describe("a token and the clocks", () => {
+  it("is not taken for older than it is by the time that discovery took", async () => {
+    const { source, server, clock } = setUp();
+    server.answerDiscovery((...seen) => {
+      clock.advance(5000);
+      return metadata(server.issuer, { token_endpoint: server.tokenEndpoint })(...seen);
+    });
+    server.answerToken(token(await jwt({ n: 1 })));
+    const first = await source.get(payments);
+    clock.advance(299_985);
+    expect(source.get(payments)).toBe(first);
+  });
+
   it("expires in time although the wall clock was set back", async () => {
     const { source, server, clock } = setUp();
     server.answerToken(token(await jwt({ n: 1 })));
