@@ -70,7 +70,7 @@ export function createConnectInterceptor(options: ConnectInterceptorOptions): In
   const requirementOf = createTokenRequirements(options);
   return (next) => async (request) => {
     if (request.contextValues.get(withoutTokenKey)) return await next(request);
-    if (request.header.has("authorization")) {
+    if (bringsToken(request.header)) {
       assertConfidential(request.url);
       return await next(request);
     }
@@ -90,6 +90,20 @@ interface Call {
   readonly requirement: TokenRequirement;
   readonly wait: WaitOptions & { readonly signal: AbortSignal };
   readonly next: AnyFn;
+}
+
+// What we put into the headers of a request. An interceptor further out may make the same request again, minutes later:
+// it brings no token of its own then, but one of ours that may have expired.
+const given = new WeakMap<Headers, string>();
+
+function bringsToken(header: Headers): boolean {
+  const authorization = header.get("authorization");
+  return authorization !== null && authorization !== given.get(header);
+}
+
+function give(header: Headers, { authorization }: AccessToken): void {
+  header.set("authorization", authorization);
+  given.set(header, authorization);
 }
 
 function lookUp(
@@ -121,7 +135,7 @@ async function getToken({ tokenSource, requirement, wait }: Call, otherThan?: Ac
 /** Calls once: nobody can tell what the server has done with a stream of requests. */
 async function callOnce(call: Call, request: StreamRequest): Promise<Response> {
   const token = await getToken(call);
-  request.header.set("authorization", token.authorization);
+  give(request.header, token);
   try {
     const response = (await call.next(request)) as StreamResponse;
     return { ...response, message: watched(response.message, (error) => learn(call, token, error)) };
@@ -134,7 +148,7 @@ async function callOnce(call: Call, request: StreamRequest): Promise<Response> {
 /** Calls, and once more with another token if the server refused the first one. `replay` makes the request again. */
 async function callTwice(call: Call, first: Request, replay: () => Request): Promise<Response> {
   const token = await getToken(call);
-  first.header.set("authorization", token.authorization);
+  give(first.header, token);
   try {
     return await awaitFirstMessage(await call.next(first));
   } catch (error) {
@@ -142,7 +156,7 @@ async function callTwice(call: Call, first: Request, replay: () => Request): Pro
     const other = await getToken(call, token);
     if (other.value === token.value) throw error;
     const second = replay();
-    second.header.set("authorization", other.authorization);
+    give(second.header, other);
     return await call.next(second);
   }
 }

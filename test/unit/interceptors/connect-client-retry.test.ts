@@ -17,6 +17,7 @@ import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js
 import { InventoryService } from "../../../src/gen/inventory/v1/inventory_pb.js";
 import { PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
 import { createConnectInterceptor } from "../../../src/interceptors/connect-client.js";
+import { refusalToConnectError } from "../../../src/interceptors/connect-error.js";
 import { guardConnect } from "../../../src/interceptors/connect-server.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
 import { settle } from "../../support/fake-clock.js";
@@ -37,6 +38,7 @@ import {
   duplexWires,
   expectNoSecret,
   startConnectServer,
+  startRoutes,
   type Wire,
   wires,
   withSignal,
@@ -47,10 +49,12 @@ import {
   calls,
   clientsOn,
   createResourceServer,
+  echoRoutes,
   type Handlers,
   inventoryAudience,
   paymentAudience,
   startBench,
+  streamOf,
 } from "./connect-bench.js";
 
 const expired = refusedToken("TOKEN_EXPIRED");
@@ -461,5 +465,72 @@ describe("the response of a server stream", () => {
       },
     );
     expect(closes).toBe(0);
+  });
+});
+
+describe.each(duplexWires)("on %s, a stream of requests that was answered", (wire) => {
+  it("says nothing of its token when it fails later, whatever the failure looks like: the gate let it in", async () => {
+    const server = await startRoutes(
+      echoRoutes([], {
+        inventory: {
+          async *syncStock() {
+            yield {};
+            throw refusalToConnectError({ reason: "TOKEN_EXPIRED", cause: "", audience: inventoryAudience });
+          },
+        },
+      }),
+    );
+    const tokenSource = createStubTokenSource(goodToken);
+    const clients = clientsOn(connectTo(server, wire, [createConnectInterceptor({ tokenSource })]));
+    const error = await connectErrorOf(collect(clients.inventory.syncStock(streamOf({ sku: "teapot" }))));
+    expect(error.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "TOKEN_EXPIRED" }]);
+    expect(tokenSource.refusals).toEqual([]);
+  });
+});
+
+describe("an interceptor further out that makes the same request again", () => {
+  const again: Interceptor = (next) => async (request) => {
+    await next(request);
+    return await next(request);
+  };
+
+  it("gets a token of its own time, not the one that the first attempt left in the headers", async () => {
+    const { server, resourceServer } = await startBench();
+    const tokenSource = createStubTokenSource(goodToken, expired, goodToken);
+    const clients = clientsOn(connectTo(server, "Connect", [again, createConnectInterceptor({ tokenSource })]));
+    await clients.payment.charge({});
+    // The second time, its token is refused; it is ours, so it is replaced.
+    expect(resourceServer.calls.map(({ authorization }) => authorization)).toEqual([
+      bearer(goodToken),
+      bearer(expired),
+      bearer(goodToken),
+    ]);
+  });
+
+  it("may bring a token of its own the second time", async () => {
+    const { server, resourceServer } = await startBench();
+    const tokenSource = createStubTokenSource(goodToken);
+    const own = bearer(invalid);
+    const replacing: Interceptor = (next) => async (request) => {
+      await next(request);
+      request.header.set("authorization", own);
+      return await next(request);
+    };
+    const clients = clientsOn(connectTo(server, "Connect", [replacing, createConnectInterceptor({ tokenSource })]));
+    await connectErrorOf(clients.payment.charge({}));
+    expect(resourceServer.calls.map(({ authorization }) => authorization)).toEqual([bearer(goodToken), own]);
+    expect(tokenSource.requests).toHaveLength(1);
+  });
+
+  it("keeps a token that the caller brings", async () => {
+    const { server, resourceServer } = await startBench();
+    const tokenSource = createStubTokenSource();
+    const clients = clientsOn(connectTo(server, "Connect", [again, createConnectInterceptor({ tokenSource })]));
+    await clients.payment.charge({}, { headers: { authorization: bearer(goodToken) } });
+    expect(resourceServer.calls.map(({ authorization }) => authorization)).toEqual([
+      bearer(goodToken),
+      bearer(goodToken),
+    ]);
+    expect(tokenSource.requests).toEqual([]);
   });
 });
