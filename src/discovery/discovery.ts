@@ -76,6 +76,12 @@ export async function discover(options: DiscoveryOptions): Promise<ServerMetadat
 /** Time-out of requests to the authorization server in milliseconds. */
 export const defaultTimeoutMs = 10_000;
 
+/** Throws a TypeError unless it can be a time-out. */
+export function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs > 0 && Number.isFinite(timeoutMs)) return;
+  throw new TypeError(`timeoutMs is ${timeoutMs}; give a number of milliseconds above 0`);
+}
+
 const maxTimeoutMs = 2_147_483_000;
 
 // openid-client takes seconds, and hands 1000 times as many to AbortSignal.timeout(), which throws unless that is a

@@ -1,8 +1,9 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
+import { checkTimeout, defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
+import { createHarmlessListener } from "../platform/listener.js";
 import { type Provider, standardProvider } from "../providers/provider.js";
 import { validateProvider } from "../providers/validate-provider.js";
 import { identifierProblem } from "../rules/parse-rule.js";
@@ -144,9 +145,7 @@ function validateOptions(options: TokenSourceOptions): Settings {
   if (refreshBeforeSeconds !== undefined && !(refreshBeforeSeconds >= 0 && Number.isFinite(refreshBeforeSeconds))) {
     throw new TypeError(`refreshBeforeSeconds is ${refreshBeforeSeconds}; give a number of seconds, 0 or more`);
   }
-  if (!(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
-    throw new TypeError(`timeoutMs is ${timeoutMs}; give a number of milliseconds above 0`);
-  }
+  checkTimeout(timeoutMs);
   validateAudiences(options.audiences ?? {});
   if (!(Number.isInteger(maxTokens) && maxTokens > 0)) {
     throw new TypeError(`maxTokens is ${maxTokens}; give a whole number above 0`);
@@ -167,20 +166,13 @@ function validateOptions(options: TokenSourceOptions): Settings {
   };
 }
 
-// Neither a listener that throws nor one that is slow to find its mistake may cost a call.
 function createTeller(onEvent: TokenSourceOptions["onEvent"]): (event: TokenEvent) => void {
   if (onEvent === undefined) {
     return (event) => {
       if (event.kind === "warning") process.emitWarning(event.message, { code: "MESHAUTH_TOKEN" });
     };
   }
-  return (event) => {
-    try {
-      onEvent(event);
-    } catch (error) {
-      process.emitWarning(`onEvent threw: ${(error as Error).message}`, { code: "MESHAUTH_ON_EVENT" });
-    }
-  };
+  return createHarmlessListener(onEvent, "onEvent", "MESHAUTH_ON_EVENT");
 }
 
 /** Tells each finding once. */

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
+import { checkTimeout, defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
+import { createHarmlessListener } from "../platform/listener.js";
 import { type Provider, standardProvider } from "../providers/provider.js";
 import { validateProvider } from "../providers/validate-provider.js";
 import { evaluate } from "../rules/evaluate.js";
@@ -113,6 +114,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       const verify = (audience: string) => verifyToken(verifier, call.authorization, audience);
       const verdict = rule !== undefined && demandsToken(rule.rule) ? await verify(rule.audience) : undefined;
       const decision = decide(call, rule, verdict);
+      if (report === undefined) return decision;
       if (rule?.rule.next === undefined || demandsToken(rule.rule) || !demandsToken(rule.rule.next)) {
         report(call, rule, verdict, decision);
         return decision;
@@ -177,8 +179,10 @@ function refusalOf(rule: Rule, audience: string, verdict: Verdict): Refusal | un
 
 type Reporter = (call: IncomingCall, rule: RpcRule | undefined, verdict: Verdict, decision: Decision) => void;
 
-function createReporter(onDecision: ResourceServerOptions["onDecision"], clock: Clock): Reporter {
-  if (onDecision === undefined) return () => {};
+function createReporter(onDecision: ResourceServerOptions["onDecision"], clock: Clock): Reporter | undefined {
+  if (onDecision === undefined) return undefined;
+  // An audit sink that fails must neither open nor close the door.
+  const tell = createHarmlessListener(onDecision, "onDecision", "MESHAUTH_ON_DECISION");
   return ({ rpc, protocol }, rule, verdict, decision) => {
     const principal = isPrincipal(verdict) ? verdict : undefined;
     const event: DecisionEvent = {
@@ -196,19 +200,8 @@ function createReporter(onDecision: ResourceServerOptions["onDecision"], clock: 
       tokenId: principal?.tokenId,
       next: nextVerdict(rule, verdict),
     };
-    // An audit sink that fails must neither open nor close the door, nor end the process.
-    try {
-      const result: unknown = onDecision(event);
-      if (result instanceof Promise) result.catch(warnOfSink);
-    } catch (error) {
-      warnOfSink(error);
-    }
+    tell(event);
   };
-}
-
-function warnOfSink(error: unknown): void {
-  const message = error instanceof Error ? error.message : "something that is no Error";
-  process.emitWarning(`onDecision threw: ${message}`, { code: "MESHAUTH_ON_DECISION" });
 }
 
 function nextVerdict(rule: RpcRule | undefined, verdict: Verdict): "allow" | RefusalReason | undefined {
@@ -227,9 +220,7 @@ function verifierOptions(options: ResourceServerOptions, clock: Clock): Paramete
   if (foreign.length > 0) {
     throw new TypeError(`algorithms has ${foreign.join(", ")}; use some of ${asymmetricAlgorithms.join(", ")}`);
   }
-  if (!(timeoutMs > 0 && Number.isFinite(timeoutMs))) {
-    throw new TypeError(`timeoutMs is ${timeoutMs}; give a number of milliseconds above 0`);
-  }
+  checkTimeout(timeoutMs);
   return {
     issuer: options.issuer,
     algorithms,

@@ -25,6 +25,7 @@ import { Health } from "../../../src/gen/health/v1/health_pb.js";
 import { InventoryService } from "../../../src/gen/inventory/v1/inventory_pb.js";
 import { OrderService } from "../../../src/gen/order/v1/order_pb.js";
 import { ChargeRequestSchema, PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
+import { refusalToConnectError } from "../../../src/interceptors/connect-error.js";
 import { type ConnectServerOptions, getPrincipal, guardConnect } from "../../../src/interceptors/connect-server.js";
 import type { RuleError } from "../../../src/rules/problem.js";
 import { bearer, goodToken, lifetimeMs, refusedToken } from "../../support/stub-resource-server.js";
@@ -43,6 +44,7 @@ import {
   clientsOn,
   createResourceServer,
   echoRoutes,
+  paymentAudience,
   startBench,
   streamOf,
   withToken,
@@ -130,6 +132,20 @@ describe("guardConnect", () => {
     const error = await connectErrorOf(clients(goodToken).payment.charge({}));
     expect(error.rawMessage).toBe("closed on Sundays");
     expect(error.code).toBe(Code.FailedPrecondition);
+  });
+
+  it("lets no refusal from further downstream escape the gate of the options", async () => {
+    const { clients } = await startTraced(
+      {
+        requestGate() {
+          throw refusalToConnectError({ reason: "TOKEN_EXPIRED", cause: "", audience: paymentAudience });
+        },
+      },
+      (router) => router.service(PaymentService, implementation),
+    );
+    const error = await connectErrorOf(clients(goodToken).payment.charge({}));
+    expect(error.code).toBe(Code.Internal);
+    expect(error.findDetails(ErrorInfoSchema)).toEqual([]);
   });
 
   it("keeps everything else of the options", () => {

@@ -403,6 +403,21 @@ describe("AuthenticatedCall", () => {
   });
 });
 
+describe("a stream of requests that was answered", () => {
+  it.each([
+    ["client stream", clientStream],
+    ["bidi", bidi],
+  ])("says nothing of its token when it fails later: the gate let it in (%s)", (_, method) => {
+    const fixture = create(method, "token");
+    fixture.call.start(new Metadata(), fixture.listener);
+    const { listener } = attempt(fixture, 0);
+    listener.onReceiveMessage("a");
+    listener.onReceiveStatus(refused);
+    expect(fixture.tokenSource.refusals).toEqual([]);
+    expect(fixture.heard.at(-1)).toBe(`status ${refused.code} ${refused.details}`);
+  });
+});
+
 describe("a client that is closed while a token is on its way", () => {
   const closed = `status ${Status.UNAVAILABLE} the channel cannot take a call`;
 

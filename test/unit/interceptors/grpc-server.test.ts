@@ -70,6 +70,8 @@ describe("a guarded grpc-js server", () => {
     await health.check({}, bringing(refusedToken("TOKEN_INVALID")));
     expect(entered).toHaveLength(2);
     for (const { call } of entered) expect(() => getPrincipal(call)).toThrow(/no principal.*public.*guardGrpc/);
+    // What such a call brings is the handler's own affair.
+    expect(entered[1]?.call.metadata.get("authorization")).toEqual([bearer(refusedToken("TOKEN_INVALID"))]);
   });
 
   it("tells the resource server which RPC is called, and with what, once", async () => {

@@ -155,12 +155,33 @@ describe("events of a token source", () => {
       .toContain("MESHAUTH_TOKEN");
   });
 
-  it("cost no call if a listener throws", async () => {
-    const { source, server } = setUp({
-      onEvent: () => {
+  it("know of no lag of a refresh that a refusal caused: it was not due", async () => {
+    const { source, server, clock, events } = setUp({ random: () => 0.5 });
+    server.answerToken(token(await jwt({ n: 1 })));
+    const first = await source.get(payments);
+    server.answerToken(token(await jwt({ n: 2 })));
+    clock.advance(10_000);
+    source.refused(payments, first);
+    await source.get(payments);
+    expect(ofKind(events, "request").map(({ refreshLagMs }) => refreshLagMs)).toEqual([undefined, undefined]);
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      "throws an error",
+      () => {
         throw new Error("listener");
       },
-    });
+    ],
+    [
+      "throws nothing at all",
+      () => {
+        throw undefined;
+      },
+    ],
+    ["returns a promise that rejects", () => Promise.reject(new Error("listener"))],
+  ])("cost no call if a listener %s", async (_, onEvent) => {
+    const { source, server } = setUp({ onEvent });
     server.answerToken(token(await jwt({})));
     await expect(source.get(payments)).resolves.toBeDefined();
   });

@@ -34,6 +34,16 @@ describe("a token slot with a fresh token", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("does not believe the wall clock alone for longer than a second", async () => {
+    const harness = await filled();
+    harness.ask();
+    // 250 s pass while the clock is set back by 220 s: by the wall, the token is 30 s old.
+    harness.clock.advance(250_000);
+    harness.clock.jump(-220_000);
+    harness.ask();
+    expect(harness.requests).toBe(2);
+  });
+
   it("jitters the soft refresh with the randomness it is given", async () => {
     const early = await filled({ random: () => 0 });
     const late = await filled({ random: () => 0.999 });
