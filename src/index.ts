@@ -53,11 +53,11 @@ export type {
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
 export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Decision, DecisionEvent } from "./verification/decision.js";
+export type { CallTransport, IncomingCall } from "./verification/incoming-call.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";
 export {
   createResourceServer,
-  type IncomingCall,
   type ResourceServer,
   type ResourceServerOptions,
 } from "./verification/resource-server.js";

@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescService } from "@bufbuild/protobuf";
 import { checkTimeout, defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { createHarmlessListener } from "../platform/listener.js";
@@ -12,6 +12,7 @@ import type { Rule } from "../rules/rule.js";
 import { type ConfiguredRule, createRuleSet, type RpcRule, type RuleSet } from "../rules/rule-set.js";
 import { readBearerToken } from "./bearer.js";
 import type { Decision, DecisionEvent } from "./decision.js";
+import type { IncomingCall } from "./incoming-call.js";
 import type { Principal } from "./principal.js";
 import type { Refusal, RefusalReason, TokenRefusal } from "./refusal.js";
 import { createVerifier, type Verifier } from "./verifier.js";
@@ -31,18 +32,6 @@ export interface ResourceServer {
   ready(): Promise<void>;
   /** Decides a call. Never throws for what a caller sends. */
   authorize(call: IncomingCall): Promise<Decision>;
-}
-
-/** What a decision is made by. */
-export interface IncomingCall {
-  /** The RPC that the router resolved; `undefined` if it is none of the services'. */
-  readonly method: DescMethod | undefined;
-  /** Its name, for the audit: "payment.v1.PaymentService/Charge". */
-  readonly rpc: string;
-  /** The `authorization` header. */
-  readonly authorization: string | null | undefined;
-  /** "connect", "grpc", "grpc-web" or "grpc-js", for the audit. */
-  readonly protocol: string;
 }
 
 /** Options of createResourceServer(). */

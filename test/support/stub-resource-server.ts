@@ -5,9 +5,10 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type ConfiguredRule, createRuleSet, type RpcRule } from "../../src/rules/rule-set.js";
 import { readBearerToken } from "../../src/verification/bearer.js";
 import type { Decision } from "../../src/verification/decision.js";
+import type { IncomingCall } from "../../src/verification/incoming-call.js";
 import type { Principal } from "../../src/verification/principal.js";
 import type { Refusal, RefusalReason, TokenRefusal } from "../../src/verification/refusal.js";
-import type { IncomingCall, ResourceServer } from "../../src/verification/resource-server.js";
+import type { ResourceServer } from "../../src/verification/resource-server.js";
 import { createFakeClock, type FakeClock } from "./fake-clock.js";
 
 /** A token that the stub takes for good. It is not in any text but by mistake. */
