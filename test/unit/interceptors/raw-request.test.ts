@@ -3,7 +3,7 @@
 
 import { createContextKey, createContextValues } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import { noteAuthorization, readAuthorization } from "../../../src/interceptors/raw-authorization.js";
+import { noteRequest, readAuthorization, requestOf } from "../../../src/interceptors/raw-request.js";
 
 const first = new Headers({ authorization: "Bearer a" });
 
@@ -12,8 +12,8 @@ describe("readAuthorization", () => {
     ["node's request", { rawHeaders: ["Authorization", "Bearer a", "host", "x", "authorization", "Bearer b"] }],
     ["Fastify's request", { raw: { rawHeaders: ["AUTHORIZATION", "Bearer a", "authorization", "Bearer b"] } }],
   ])("joins several values that %s carries", (_, request) => {
-    const values = noteAuthorization(request, createContextValues());
-    expect(readAuthorization(values, first)).toBe("Bearer a, Bearer b");
+    const values = noteRequest(request, createContextValues());
+    expect(readAuthorization(requestOf(values), first)).toBe("Bearer a, Bearer b");
   });
 
   it.each([
@@ -23,23 +23,23 @@ describe("readAuthorization", () => {
     ["no raw headers", {}],
     ["a wrapped request without raw headers", { raw: {} }],
   ])("reads the header of a request with %s", (_, request) => {
-    const values = noteAuthorization(request, createContextValues());
-    expect(readAuthorization(values, first)).toBe("Bearer a");
-    expect(readAuthorization(values, new Headers())).toBeNull();
+    const values = noteRequest(request, createContextValues());
+    expect(readAuthorization(requestOf(values), first)).toBe("Bearer a");
+    expect(readAuthorization(requestOf(values), new Headers())).toBeNull();
   });
 
   it("reads the header where nothing was noted", () => {
-    expect(readAuthorization(createContextValues(), first)).toBe("Bearer a");
+    expect(readAuthorization(requestOf(createContextValues()), first)).toBe("Bearer a");
   });
 });
 
-describe("noteAuthorization", () => {
+describe("noteRequest", () => {
   const twice = { rawHeaders: ["authorization", "a", "authorization", "b"] };
 
   it("lets the values of a request through", () => {
     const key = createContextKey(0);
     const values = createContextValues().set(key, 7);
-    const noted = noteAuthorization(twice, values);
+    const noted = noteRequest(twice, values);
     expect(noted.get(key)).toBe(7);
     expect(noted.set(key, 8)).toBe(noted);
     expect(values.get(key)).toBe(8);
@@ -49,8 +49,8 @@ describe("noteAuthorization", () => {
 
   it("leaves nothing behind in values that requests share", () => {
     const shared = createContextValues();
-    noteAuthorization(twice, shared);
-    expect(readAuthorization(shared, first)).toBe("Bearer a");
-    expect(readAuthorization(noteAuthorization({ rawHeaders: [] }, shared), first)).toBe("Bearer a");
+    noteRequest(twice, shared);
+    expect(readAuthorization(requestOf(shared), first)).toBe("Bearer a");
+    expect(readAuthorization(requestOf(noteRequest({ rawHeaders: [] }, shared)), first)).toBe("Bearer a");
   });
 });
