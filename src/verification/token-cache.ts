@@ -43,7 +43,7 @@ const keyLength = 12;
  * generations, and whatever was not asked for during one of them is dropped with it.
  */
 export function createTokenCache(maxTokens: number): TokenCache {
-  const generationSize = Math.ceil(maxTokens / 2);
+  const generationSize = Math.max(1, Math.floor(maxTokens / 2));
   let young = new Map<string, Entry>();
   let old = new Map<string, Entry>();
   let last: Entry | undefined;
@@ -90,6 +90,7 @@ export function createTokenCache(maxTokens: number): TokenCache {
       if (maxTokens === 0) return;
       const { principal, validFrom, validUntil, proof } = token;
       const key = ownText(credentials.slice(-keyLength));
+      last = undefined;
       old.delete(key);
       add(key, { principal, validFrom, validUntil, proof, credentials });
     },

@@ -51,7 +51,9 @@ export function createVerifiers(options: VerifierOptions): Verifiers {
   return {
     forAudience: (audience) => createVerifier(options, issuers, audience),
     async load() {
-      await Promise.all([...issuers.values()].map(({ keys }) => keys.load()));
+      const loads = await Promise.allSettled([...issuers.values()].map(({ keys }) => keys.load()));
+      const failed = loads.find((load) => load.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
     },
     unready: () => [...issuers.values()].filter(({ keys }) => !keys.isReady).map(({ trusted }) => trusted.issuer),
   };
