@@ -4,7 +4,7 @@
 import { bootstrapMedian, type Estimate } from "../lib/bootstrap.js";
 import { createSeededRandom } from "../lib/seeded-random.js";
 import { median } from "../lib/statistics.js";
-import type { Epoch, Sample } from "./epoch.js";
+import type { Epoch, Sample } from "./sample.js";
 import type { Cell, Suite } from "./suites.js";
 
 /** A number of a sample. */

@@ -6,20 +6,9 @@ import { quantile } from "../lib/statistics.js";
 import { createMeasuredClient, type MeasuredClient } from "./clients.js";
 import { launchServer, type ServerProcess } from "./launch.js";
 import { runBatch } from "./load.js";
+import type { Epoch, Sample } from "./sample.js";
 import type { TransportName } from "./settings.js";
 import type { Cell, Suite } from "./suites.js";
-
-/** What one cell showed in one round. */
-export interface Sample {
-  readonly callsPerSecond: number;
-  /** CPU time of the server process, its helper threads included. */
-  readonly serverMicrosecondsPerCall: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
-
-/** The samples of a cell, one for each round. */
-export type Epoch = Readonly<Record<string, readonly Sample[]>>;
 
 /** How much is measured. */
 export interface EpochOptions {

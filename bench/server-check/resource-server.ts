@@ -17,18 +17,28 @@ export async function createMeasuredResourceServer(issuer: string): Promise<Reso
   const resourceServer = createResourceServer({
     services: [PaymentService],
     issuer,
-    onDecision: (event) => {
-      metrics?.onDecision(event);
-      auditNowhere(event);
-    },
+    onDecision: auditWith(metrics),
     ...(metrics?.onEvent !== undefined && { onEvent: metrics.onEvent }),
   });
   await resourceServer.ready();
   return resourceServer;
 }
 
+/** Creates a listener of decisions: metrics, and an audit whose events go nowhere. */
+export async function createAudit(): Promise<(event: DecisionEvent) => void> {
+  return auditWith(await createMetrics());
+}
+
+function auditWith(metrics: ServerMetrics | undefined): (event: DecisionEvent) => void {
+  return (event) => {
+    metrics?.onDecision(event);
+    auditNowhere(event);
+  };
+}
+
 function auditNowhere(_event: DecisionEvent): void {}
 
+// Exported by newer versions only.
 async function createMetrics(): Promise<ServerMetrics | undefined> {
   const entry: Readonly<Record<string, unknown>> = await import("../../src/opentelemetry.js");
   const create = entry["createServerMetrics"];

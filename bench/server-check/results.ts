@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Epoch } from "./epoch.js";
+import type { Epoch } from "./sample.js";
 
 // Not below the compiled code: who measures again wants to begin where the last run stopped.
 const folder = "bench/node_modules/.cache/server-check";

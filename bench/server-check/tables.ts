@@ -5,7 +5,7 @@ import type { Estimate } from "../lib/bootstrap.js";
 import { intervalChart } from "../lib/interval-chart.js";
 import { table } from "../lib/markdown.js";
 import { analyse, compare } from "./analysis.js";
-import type { Epoch } from "./epoch.js";
+import type { Epoch } from "./sample.js";
 import { type TransportName, transports } from "./settings.js";
 import type { Suite } from "./suites.js";
 
