@@ -3,6 +3,7 @@
 
 // What a server pays for checking tokens:
 // npx tsx bench/server-check.ts [--transports connect,connect-grpc,grpc-js] [--suites warm,fresh,full]
+//   [--cells meshauth,jose]
 //   [--epochs 5] [--rounds 100] [--calls 128] [--in-flight 64] [--again] [--profile FOLDER] [--write]
 //
 // An epoch that was measured is not measured again, unless the code has changed or --again is given: a run that was
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   const options = readOptions();
   const measured: Measured[] = [];
   for (const transport of options.transports) {
-    for (const suite of suitesOf(transport).filter(({ name }) => options.suites.includes(name))) {
+    for (const suite of suitesOf(transport, options.cells).filter(({ name }) => options.suites.includes(name))) {
       const result = await measureSuite(transport, suite, options);
       measured.push(result);
       const content = [suiteTable(result), versusArticle(result)].filter(Boolean).join("\n\n");
@@ -52,8 +53,8 @@ type Options = ReturnType<typeof readOptions>;
 async function measureSuite(transport: TransportName, suite: Suite, options: Options): Promise<Measured> {
   const name = `${suite.name}-${transport}`;
   const { epochs, profileFolder, isAgain, ...amount } = options.amount;
-  const sources = fileURLToPath(new URL("../src", import.meta.url));
-  const results = openResults(name, { amount, cells: suite.cells, isAgain: isAgain ? Date.now() : 0 }, sources);
+  const compiled = ["../src", "./server-check"].map((each) => fileURLToPath(new URL(each, import.meta.url)));
+  const results = openResults(name, { amount, cells: suite.cells, isAgain: isAgain ? Date.now() : 0 }, compiled);
   const issuer = await startIssuer("RS256", tokenLength);
   try {
     while (results.epochs.length < epochs) {
@@ -71,6 +72,7 @@ function readOptions() {
     options: {
       transports: { type: "string", default: Object.keys(transports).join() },
       suites: { type: "string", default: "warm,fresh,full" },
+      cells: { type: "string" },
       epochs: { type: "string", default: "5" },
       rounds: { type: "string", default: "100" },
       "warm-up": { type: "string", default: "25" },
@@ -84,6 +86,7 @@ function readOptions() {
   return {
     transports: values.transports.split(",") as TransportName[],
     suites: values.suites.split(","),
+    cells: values.cells?.split(","),
     amount: {
       epochs: Number(values.epochs),
       rounds: Number(values.rounds),

@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { join } from "node:path";
 import type { RunningIssuer } from "../lib/issuer.js";
 import { quantile } from "../lib/statistics.js";
 import { createMeasuredClient, type MeasuredClient } from "./clients.js";
@@ -64,7 +65,8 @@ async function startCell(
   { profileFolder }: EpochOptions,
 ): Promise<RunningCell> {
   const { url, publicJwk } = issuer;
-  const server = await launchServer({ transport, check: cell.check, issuer: url, publicJwk }, profileFolder);
+  const profile = profileFolder && join(profileFolder, `${transport}-${cell.name.replace(/\W+/g, "-")}.cpuprofile`);
+  const server = await launchServer({ transport, check: cell.check, issuer: url, publicJwk }, profile);
   const client = createMeasuredClient({ transport, client: cell.client, port: server.port, issuer: url });
   return { cell, server, client };
 }

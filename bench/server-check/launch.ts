@@ -3,6 +3,7 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { basename, dirname } from "node:path";
 import type { ServerMessage } from "./server.js";
 import type { ServerSettings } from "./settings.js";
 
@@ -14,12 +15,12 @@ export interface ServerProcess {
   close(): Promise<void>;
 }
 
-/** Starts a server. With a folder, a CPU profile is written there when it ends. */
-export async function launchServer(settings: ServerSettings, profileFolder?: string): Promise<ServerProcess> {
+/** Starts a server. With a path, its CPU profile is written there when it ends. */
+export async function launchServer(settings: ServerSettings, profilePath?: string): Promise<ServerProcess> {
   const execArgv =
-    profileFolder === undefined
+    profilePath === undefined
       ? []
-      : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${profileName(settings)}`];
+      : ["--cpu-prof", `--cpu-prof-dir=${dirname(profilePath)}`, `--cpu-prof-name=${basename(profilePath)}`];
   const child = fork(new URL("./server.js", import.meta.url), [JSON.stringify(settings)], { execArgv });
   const { port } = await nextMessage<{ port: number }>(child);
   return {
@@ -36,10 +37,6 @@ export async function launchServer(settings: ServerSettings, profileFolder?: str
       await exited;
     },
   };
-}
-
-function profileName({ transport, check }: ServerSettings): string {
-  return `${transport}-${check.replace(/\W+/g, "-")}.cpuprofile`;
 }
 
 async function nextMessage<T extends ServerMessage>(child: ChildProcess): Promise<T> {

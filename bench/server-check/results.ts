@@ -15,36 +15,34 @@ export interface Results {
   add(epoch: Epoch): void;
 }
 
-/** Opens the results of some kind of measurement. Those of other code, or of other settings, do not count. */
-export function openResults(name: string, settings: object, compiledSources: string): Results {
-  const path = join(folder, `${name}.json`);
-  const key = fingerprint(settings, compiledSources);
-  const epochs = read(path, key);
+/** Opens the results of some kind of measurement. Those of other code in these folders, or of other settings, do not count. */
+export function openResults(name: string, settings: object, folders: readonly string[]): Results {
+  const path = join(folder, `${name}-${fingerprint(settings, folders)}.json`);
+  const epochs = read(path);
   return {
     epochs,
     add(epoch) {
       epochs.push(epoch);
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, JSON.stringify({ key, epochs }));
+      writeFileSync(path, JSON.stringify(epochs));
     },
   };
 }
 
-function read(path: string, key: string): Epoch[] {
+function read(path: string): Epoch[] {
   try {
-    const stored = JSON.parse(readFileSync(path, "utf8")) as { key: string; epochs: Epoch[] };
-    return stored.key === key ? stored.epochs : [];
+    return JSON.parse(readFileSync(path, "utf8")) as Epoch[];
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return [];
     throw error;
   }
 }
 
-/** Of the settings, of Node, and of every compiled source. */
-function fingerprint(settings: object, compiledSources: string): string {
+/** Of the settings, of Node, and of every file. */
+function fingerprint(settings: object, folders: readonly string[]): string {
   const hash = createHash("sha256").update(JSON.stringify([settings, process.version]));
-  const entries = readdirSync(compiledSources, { recursive: true, withFileTypes: true });
+  const entries = folders.flatMap((each) => readdirSync(each, { recursive: true, withFileTypes: true }));
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.sort()) hash.update(file).update(readFileSync(file));
-  return hash.digest("hex");
+  return hash.digest("hex").slice(0, 16);
 }

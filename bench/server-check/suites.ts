@@ -30,8 +30,16 @@ function sendHeader(check: CheckName, name: string = check): Cell {
 
 const peers = ["jose", "fast-jwt", "aws-jwt-verify", "express-oauth2-jwt-bearer"] as const;
 
-/** The suites of a transport. Connectum is for Connect only. */
-export function suitesOf(transport: TransportName): readonly Suite[] {
+/** The suites of a transport, or some cells of them; base and control are always there. */
+export function suitesOf(transport: TransportName, cells?: readonly string[]): readonly Suite[] {
+  return allSuitesOf(transport).map((suite) => {
+    const [base, control, ...others] = suite.cells;
+    return { ...suite, cells: [base, control, ...others.filter(({ name }) => cells?.includes(name) ?? true)] };
+  });
+}
+
+// Connectum is for Connect only.
+function allSuitesOf(transport: TransportName): readonly Suite[] {
   const connectum = transport === "grpc-js" ? [] : [sendHeader("Connectum's shape")];
   return [
     {
@@ -42,7 +50,7 @@ export function suitesOf(transport: TransportName): readonly Suite[] {
         sendHeader("nothing", "unchecked once more (control)"),
         sendHeader("meshauth"),
         sendHeader("empty guard"),
-        { name: "unchecked, no header", check: "nothing", client: "no header" },
+        { name: "unchecked without header", check: "nothing", client: "no header" },
         ...peers.map((peer) => sendHeader(peer)),
         ...connectum,
       ],
@@ -65,8 +73,8 @@ export function suitesOf(transport: TransportName): readonly Suite[] {
       cells: [
         { name: "no header", check: "nothing", client: "no header" },
         { name: "no header once more (control)", check: "nothing", client: "no header" },
-        { name: "meshauth, both ends", check: "meshauth", client: "meshauth" },
-        { name: "article's cache, jose", check: "jose", client: "article" },
+        { name: "meshauth on both ends", check: "meshauth", client: "meshauth" },
+        { name: "article's cache and jose", check: "jose", client: "article" },
       ],
     },
   ];
