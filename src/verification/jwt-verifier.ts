@@ -3,7 +3,7 @@
 
 import type { Clock } from "../platform/clock.js";
 import { type CheckedClaims, type ClaimRules, checkClaims, checkType } from "./claims.js";
-import { decodeJwt, type UnverifiedJwt } from "./jwt.js";
+import type { UnverifiedJwt } from "./jwt.js";
 import type { KeySource } from "./keys.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
 import { findSigner, readSigningHeader, type SigningHeader } from "./signature.js";
@@ -38,6 +38,7 @@ export interface JwtVerifierOptions {
   readonly issuers: ReadonlyMap<string, IssuerKeys>;
   readonly clock: Clock;
   readonly clockToleranceMs: number;
+  readonly decodeJwt: (token: string) => UnverifiedJwt | string;
 }
 
 /**
@@ -45,7 +46,7 @@ export interface JwtVerifierOptions {
  * first: a token that is wrong by its claims costs no cryptography, and no request.
  */
 export function verifyJwt(token: string, audience: string, options: JwtVerifierOptions): TokenVerdict {
-  const jwt = decodeJwt(token);
+  const jwt = options.decodeJwt(token);
   if (typeof jwt === "string") return { issuer: undefined, verdict: invalid(jwt) };
   const { iss } = jwt.claims;
   const issuerKeys = typeof iss === "string" ? options.issuers.get(iss) : undefined;

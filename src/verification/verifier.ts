@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Clock, elapsed } from "../platform/clock.js";
-import { type Credentials, canonical, readCredentials } from "./bearer.js";
+import { ownText } from "../platform/own-text.js";
+import { type Credentials, readCredentials } from "./bearer.js";
+import { createJwtDecoder } from "./jwt.js";
 import { type IssuerKeys, type VerifiedToken, verifyJwt } from "./jwt-verifier.js";
 import { createKeySource } from "./keys.js";
 import { createPrincipal, createScopeSets, type Principal } from "./principal.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
 import type { ServerEvent } from "./server-event.js";
-import { createTokenCache, ownText, type TokenCache } from "./token-cache.js";
+import { createTokenCache, type TokenCache } from "./token-cache.js";
 import type { TrustedIssuer } from "./trusted-issuer.js";
 
 /** Who sent a token, or why it is refused. */
@@ -77,13 +79,14 @@ function createVerifier(
   const cache = createTokenCache(options.maxCachedTokens);
   const remember = createMemory(options, cache);
   const report = createReporter(options);
+  const decodeJwt = createJwtDecoder();
 
-  function verifyAnew(credentials: string, { scheme, token }: Credentials): Verdict | Promise<Verdict> {
+  function verifyAnew({ scheme, token, text }: Credentials): Verdict | Promise<Verdict> {
     const startedAt = elapsed(clock);
-    const { issuer, verdict } = verifyJwt(token, audience, { issuers, clock, clockToleranceMs });
+    const { issuer, verdict } = verifyJwt(token, audience, { issuers, clock, clockToleranceMs, decodeJwt });
     const finish = (result: VerifiedToken | TokenRefusal): Verdict => {
       report?.(startedAt, issuer, result);
-      return "reason" in result ? result : (checkScheme(scheme, result) ?? remember(credentials, result));
+      return "reason" in result ? result : (checkScheme(scheme, result) ?? remember(text, result));
     };
     return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
   }
@@ -96,9 +99,8 @@ function createVerifier(
       }
       const read = readCredentials(authorization);
       if ("reason" in read) return read;
-      const credentials = canonical(read);
-      const known = credentials === authorization ? undefined : cache.get(credentials, clock.now());
-      return known ?? verifyAnew(credentials, read);
+      const known = read.text === authorization ? undefined : cache.get(read.text, clock.now());
+      return known ?? verifyAnew(read);
     },
   };
 }
@@ -123,7 +125,7 @@ function createMemory(
   const share = createScopeSets();
   return (credentials, { claims, proof, usableUntil }) => {
     const own = ownText(credentials);
-    const principal = createPrincipal({ ...claims, scopes: share(claims.scopes), source: own });
+    const principal = createPrincipal(claims, share(claims.scopes), own);
     const now = clock.now();
     cache.set(own, {
       principal,
