@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ServerMetadata } from "openid-client";
+import type { ClientAuthentication, Credential } from "../credentials/credential.js";
+import { CredentialError } from "../credentials/credential-error.js";
 import { configureRequest, discover, isConfidential } from "../discovery/discovery.js";
 import { DiscoveryError } from "../discovery/discovery-failure.js";
 import type { Clock } from "../platform/clock.js";
 import type { Provider } from "../providers/provider.js";
 import { AccessToken } from "./access-token.js";
-import type { ClientAuthentication, Credential } from "./credentials/credential.js";
-import { CredentialError } from "./credentials/credential-error.js";
 import { type TokenAnswer, tokenExpiry } from "./token-lifetime.js";
 import { type Exchange, TokenRequestFailure, toTokenRequestFailure } from "./token-request-failure.js";
 

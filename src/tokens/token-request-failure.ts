@@ -1,11 +1,11 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Credential } from "../credentials/credential.js";
+import { quotes } from "../credentials/quotes.js";
 import { isTimeout, isTransientStatus, networkReason } from "../discovery/discovery-failure.js";
 import { parseRetryAfter } from "../discovery/retry-after.js";
 import type { Clock } from "../platform/clock.js";
-import type { Credential } from "./credentials/credential.js";
-import { quotes } from "./credentials/quotes.js";
 
 /** Why one token request brought no token. Carries nothing of the request and no more of the answer than its error. */
 export class TokenRequestFailure extends Error {

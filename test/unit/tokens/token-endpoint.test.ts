@@ -3,12 +3,12 @@
 
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
+import { clientSecret } from "../../../src/credentials/client-secret.js";
+import type { Credential } from "../../../src/credentials/credential.js";
+import { CredentialError } from "../../../src/credentials/credential-error.js";
 import { type Provider, standardProvider } from "../../../src/providers/provider.js";
 import type { TokenRequirement } from "../../../src/rules/token-requirement.js";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
-import { clientSecret } from "../../../src/tokens/credentials/client-secret.js";
-import type { Credential } from "../../../src/tokens/credentials/credential.js";
-import { CredentialError } from "../../../src/tokens/credentials/credential-error.js";
 import { createTokenEndpoint } from "../../../src/tokens/token-endpoint.js";
 import { createTokenRequest } from "../../../src/tokens/token-request.js";
 import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
