@@ -173,7 +173,7 @@ describe("no error shows a secret or a token", () => {
     expect(error).toMatchObject({ kind: "refused", oauthError: "invalid_client" });
     const { error: code } = await failureWith(oauthError(`bad ${secret}`), basic);
     expect(code).toMatchObject({ kind: "refused", oauthError: undefined });
-    expect((code as Error).message).toContain("quoted the credential");
+    expect((code as Error).message).toContain("may quote the request");
   });
 
   it("and a poor secret does not hide the codes of RFC 6749", async () => {
