@@ -27,6 +27,8 @@ export type SendRequest<T> = (configuration: Configuration, exchange: Exchange) 
 /** What the endpoint needs. */
 export interface ClientEndpointOptions {
   readonly endpoint: EndpointName;
+  /** Where the endpoint is, for metadata that do not say so. By default, where the metadata say. */
+  readonly location?: string | undefined;
   readonly issuer: string;
   readonly clientId: string;
   readonly credential: Credential;
@@ -72,9 +74,9 @@ export function createClientEndpoint(options: ClientEndpointOptions): ClientEndp
 }
 
 async function discoverEndpoint(options: ClientEndpointOptions): Promise<ServerMetadata> {
-  const { issuer, endpoint, credential } = options;
-  const metadata = await discover(options);
+  const { issuer, endpoint, credential, location: configured } = options;
   const name = `${endpoint}_endpoint` as const;
+  const metadata = { ...(await discover(options)), ...(configured === undefined ? {} : { [name]: configured }) };
   const alias = usesAlias(credential) ? metadata.mtls_endpoint_aliases?.[name] : undefined;
   for (const location of [metadata[name], ...(alias === undefined ? [] : [alias])]) {
     if (location === undefined || !URL.canParse(location)) {

@@ -5,7 +5,7 @@ import { isTimeout, isTransientStatus, networkReason } from "../discovery/discov
 import { parseRetryAfter } from "../discovery/retry-after.js";
 import type { Clock } from "../platform/clock.js";
 import type { Exchange } from "./exchange.js";
-import { type OAuthRefusal, readOAuthRefusal } from "./oauth-refusal.js";
+import { readOAuthRefusal } from "./oauth-refusal.js";
 
 /** What is known of a failure beside its kind. */
 export interface ClientRequestFailureDetails {
@@ -37,22 +37,11 @@ export class ClientRequestFailure extends Error {
   }
 }
 
-/** An endpoint that clients authenticate at, and the RFC that says how it answers. */
-export const endpointRfcs = { token: "RFC 6749", introspection: "RFC 7662" } as const;
+/** Endpoints that clients authenticate at, and the RFCs that say how they answer. */
+const endpointRfcs = { token: "RFC 6749", introspection: "RFC 7662" } as const;
 
 /** The name of such an endpoint. */
 export type EndpointName = keyof typeof endpointRfcs;
-
-/** Says that an answer is not what the endpoint's RFC allows: whoever sent it, it was not the endpoint. */
-export function malformedAnswer(
-  endpoint: EndpointName,
-  { status, headers }: Response,
-  clock: Clock,
-): ClientRequestFailure {
-  const reason = `the ${endpoint} endpoint answered with HTTP ${status}, but not as ${endpointRfcs[endpoint]} says`;
-  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), clock);
-  return new ClientRequestFailure("unavailable", reason, { retryAfterMs, status });
-}
 
 // openid-client's errors can carry the request's secret and the answer's token in their causes: none of them is kept.
 export function toClientRequestFailure(
@@ -81,23 +70,16 @@ export function toClientRequestFailure(
     return new ClientRequestFailure("unavailable", reason, { retryAfterMs, status });
   }
   const refusal = readOAuthRefusal(error, status, isSecret);
-  return refusal === undefined
-    ? malformedAnswer(endpoint, response, clock)
-    : refused(endpoint, refusal, { retryAfterMs, status });
+  if (refusal !== undefined) {
+    const { text, error: oauthError } = refusal;
+    const reason = `the ${endpoint} endpoint refused${text}`;
+    return new ClientRequestFailure("refused", reason, { oauthError, retryAfterMs, status });
+  }
+  const reason = `the ${endpoint} endpoint answered with HTTP ${status}, but not as ${endpointRfcs[endpoint]} says`;
+  return new ClientRequestFailure("unavailable", reason, { retryAfterMs, status });
 }
 
 /** Says that a request could not even be made. */
 export function unsendable(endpoint: EndpointName): ClientRequestFailure {
   return new ClientRequestFailure("refused", `the ${endpoint} request could not be made; check the credential`);
-}
-
-function refused(
-  endpoint: EndpointName,
-  { text, error }: OAuthRefusal,
-  details: ClientRequestFailureDetails,
-): ClientRequestFailure {
-  return new ClientRequestFailure("refused", `the ${endpoint} endpoint refused${text}`, {
-    ...details,
-    oauthError: error,
-  });
 }
