@@ -83,7 +83,7 @@ async function discoverEndpoint(options: ClientEndpointOptions): Promise<ServerM
       throw new DiscoveryError("refused", `the metadata of ${issuer} names no ${name}`);
     }
     if (!isConfidential(new URL(location)) || isDowngrade(issuer, location)) {
-      throw new DiscoveryError("refused", `the metadata of ${issuer} names a ${name} without TLS`);
+      throw new DiscoveryError("refused", `the metadata of ${issuer} has its ${name} without TLS`);
     }
   }
   return metadata;

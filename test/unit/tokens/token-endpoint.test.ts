@@ -146,7 +146,7 @@ describe("a token request", () => {
     const { server, endpoint } = setUp({ credential: byCertificate });
     server.answerDiscovery(aliased("http://mtls.login.test/token"));
     const failure = await failureOf(endpoint.request(requirement));
-    expect(failure.message).toMatch(/names a token_endpoint without TLS/);
+    expect(failure.message).toMatch(/has its token_endpoint without TLS/);
     expect(server.requests).toHaveLength(1);
   });
 });
