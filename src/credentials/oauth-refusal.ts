@@ -10,7 +10,8 @@ export interface OAuthRefusal {
 }
 
 const oauthErrorCode = /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,64}$/;
-const wellKnownCode = /^(invalid_(request|client|grant|scope|target)|unauthorized_client|unsupported_grant_type)$/;
+const wellKnownCode =
+  /^(invalid_(request|client|grant|scope|target)|unauthorized_client|unsupported_(grant|token)_type)$/;
 const maxDescription = 200;
 
 /**

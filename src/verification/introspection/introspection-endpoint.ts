@@ -3,6 +3,7 @@
 
 import type { ServerMetadata } from "openid-client";
 import { createClientEndpoint } from "../../credentials/client-endpoint.js";
+import { ClientRequestFailure } from "../../credentials/client-request-failure.js";
 import type { IntrospectorSettings } from "./introspection-options.js";
 
 /** The introspection endpoint of one authorization server. */
@@ -27,13 +28,22 @@ export function createIntrospectionEndpoint(settings: IntrospectorSettings): Int
     load: () => endpoint.load(),
     async introspect(token) {
       const client = await import("openid-client");
-      return await endpoint.request(async (configuration, exchange) => {
-        const answer = await client.tokenIntrospection(configuration, token, parameters);
-        if (!isJson(exchange.response)) throw new TypeError("the answer is no JSON");
-        return answer.active === true ? answer : undefined;
-      });
+      const answer = await endpoint
+        .request(async (configuration, exchange) => {
+          const body = await client.tokenIntrospection(configuration, token, parameters);
+          if (!isJson(exchange.response)) throw new TypeError("the answer is no JSON");
+          return body;
+        })
+        .catch(failUnlessOtherKind);
+      return answer?.active === true ? answer : undefined;
     },
   };
+}
+
+// Some answer so about a JWT, where tokens are opaque (RFC 7009 §2.2.1): it is none of theirs.
+function failUnlessOtherKind(error: unknown): undefined {
+  if (error instanceof ClientRequestFailure && error.oauthError === "unsupported_token_type") return undefined;
+  throw error;
 }
 
 // openid-client also takes JSON by any other name, and JWTs whose signature it does not verify (RFC 9701).

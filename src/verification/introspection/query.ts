@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { ClientRequestFailure, unsendable } from "../../credentials/client-request-failure.js";
+import type { Clock } from "../../platform/clock.js";
 import { createHarmlessListener } from "../../platform/listener.js";
 import { invalid } from "../refusal.js";
-import type { CoolDown } from "./cool-down.js";
+import type { Attempt, CoolDown } from "./cool-down.js";
 import type { IntrospectionEndpoint } from "./introspection-endpoint.js";
 import type { IntrospectionEvent } from "./introspection-event.js";
 import type { IntrospectorSettings } from "./introspection-options.js";
@@ -35,31 +36,27 @@ export function createQuery(
     const attempt = coolDown.begin();
     // The answer is as old as the question: the token may have been revoked right behind it.
     const askedAt = momentOf(clock);
-    const tell = (outcome: IntrospectionEvent["outcome"]): void => {
-      const durationMs = (clock.monotonic?.() ?? clock.now()) - askedAt.monotonic;
-      listener?.({ kind: "introspection", issuer, outcome, durationMs });
-    };
-    try {
-      const claims = await endpoint.introspect(token);
-      attempt.succeeded();
-      tell(claims === undefined ? "inactive" : "active");
-      return claims === undefined ? inactive(askedAt, settings) : active(claims, askedAt, settings);
-    } catch (error) {
-      tell("unavailable");
-      const failure = error instanceof ClientRequestFailure ? error : unsendable("introspection");
-      if (!isAboutToken(failure)) return { verdict: attempt.failed(failure), askedAt, until: undefined };
-      attempt.succeeded();
-      const pauseMs = failure.retryAfterMs ?? tokenPauseMs;
-      return { verdict: unavailable(failure.message, pauseMs), askedAt, until: clock.now() + pauseMs };
-    }
+    const answer = await endpoint.introspect(token).catch(toFailure);
+    const durationMs = momentOf(clock).monotonic - askedAt.monotonic;
+    listener?.({ kind: "introspection", issuer, outcome: outcomeOf(answer), durationMs });
+    if (answer instanceof ClientRequestFailure) return failed(answer, attempt, askedAt, clock);
+    attempt.succeeded();
+    return answer === undefined ? inactive(askedAt, settings) : active(answer, askedAt, settings);
   };
 }
 
-function active(
-  claims: Readonly<Record<string, unknown>>,
-  askedAt: Moment,
-  { activeSeconds }: IntrospectorSettings,
-): QueryResult {
+type Claims = Readonly<Record<string, unknown>>;
+
+function toFailure(error: unknown): ClientRequestFailure {
+  return error instanceof ClientRequestFailure ? error : unsendable("introspection");
+}
+
+function outcomeOf(answer: Claims | ClientRequestFailure | undefined): IntrospectionEvent["outcome"] {
+  if (answer instanceof ClientRequestFailure) return "unavailable";
+  return answer === undefined ? "inactive" : "active";
+}
+
+function active(claims: Claims, askedAt: Moment, { activeSeconds }: IntrospectorSettings): QueryResult {
   const { exp } = claims;
   const expiresAt = typeof exp === "number" && Number.isFinite(exp) ? exp * 1000 : Infinity;
   const usableUntil = Math.min(askedAt.wall + activeSeconds * 1000, expiresAt);
@@ -69,6 +66,13 @@ function active(
 function inactive(askedAt: Moment, { inactiveSeconds }: IntrospectorSettings): QueryResult {
   const verdict = invalid("the authorization server says that the token is not active");
   return { verdict, askedAt, until: askedAt.wall + inactiveSeconds * 1000 };
+}
+
+function failed(failure: ClientRequestFailure, attempt: Attempt, askedAt: Moment, clock: Clock): QueryResult {
+  if (!isAboutToken(failure)) return { verdict: attempt.failed(failure), askedAt, until: undefined };
+  attempt.succeeded();
+  const pauseMs = failure.retryAfterMs ?? tokenPauseMs;
+  return { verdict: unavailable(failure.message, pauseMs), askedAt, until: clock.now() + pauseMs };
 }
 
 // How long a token is not asked about again that the endpoint, or a firewall before it, does not take.
