@@ -51,9 +51,7 @@ export function createCoolDown(clock: Clock, random: () => number): CoolDown {
       const isLatest = (): boolean => before === failures;
       return {
         succeeded() {
-          if (!isLatest()) return;
-          failures = 0;
-          probing = false;
+          if (isLatest()) failures = 0;
         },
         failed({ message, retryAfterMs }) {
           if (isLatest()) probing = false;

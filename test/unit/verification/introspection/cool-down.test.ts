@@ -86,6 +86,35 @@ describe("a cool-down", () => {
     expect(coolDown.begin().failed(unwell).retryAfterMs).toBe(2000);
   });
 
+  it("is not made longer by what was under way before it and fails later", () => {
+    const { coolDown, clock } = setUp();
+    const slow = coolDown.begin();
+    coolDown.begin().failed(unwell);
+    clock.advance(900);
+    slow.failed(unwell);
+    clock.advance(100);
+    expect(coolDown.refusal()).toBeUndefined();
+  });
+
+  it("says in whole milliseconds when to try again", () => {
+    const { coolDown, clock } = setUp(() => 1 / 3);
+    coolDown.begin().failed(unwell);
+    clock.advance(1000);
+    coolDown.begin().failed(unwell);
+    clock.advance(1000);
+    expect(coolDown.begin().failed(unwell).retryAfterMs).toBe(1334);
+  });
+
+  it("is over after a success, even if the clock was set back meanwhile", () => {
+    const { coolDown, clock } = setUp();
+    coolDown.begin().failed(unwell);
+    clock.advance(1000);
+    const probe = coolDown.begin();
+    clock.jump(-500);
+    probe.succeeded();
+    expect(coolDown.refusal()).toBeUndefined();
+  });
+
   it("is not ended by the success of what began before the failure", () => {
     const { coolDown } = setUp();
     const slow = coolDown.begin();
@@ -122,7 +151,9 @@ describe("a cool-down", () => {
     clock.jump(-3_600_000);
     expect(coolDown.refusal()).toBeUndefined();
     coolDown.begin().failed(unwell);
-    clock.advance(2000);
+    clock.advance(1999);
+    expect(coolDown.refusal()).toBeDefined();
+    clock.advance(1);
     expect(coolDown.refusal()).toBeUndefined();
   });
 });

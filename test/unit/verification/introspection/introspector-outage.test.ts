@@ -170,6 +170,14 @@ describe("after a failure", () => {
     }
   });
 
+  it("what is known of bad tokens is not pushed out by those that nobody could be asked about", async () => {
+    const { server, refusal, introspector } = setUp({ maxTokens: 1 });
+    await refusal("bad");
+    server.answer(html(503));
+    await refusal("another");
+    expect(introspector.introspect("bad")).toMatchObject({ reason: "TOKEN_INVALID" });
+  });
+
   it("of discovery, its Retry-After counts as well", async () => {
     const { server, refusal } = setUp();
     server.answerDiscovery(html(503, { "retry-after": "90" }));
@@ -212,6 +220,18 @@ describe("a token that the endpoint does not take", () => {
     clock.advance(1000);
     await refusal("odd");
     expect(isImmediate(introspector.introspect("another"))).toBe(false);
+  });
+
+  it("because it is of another kind is a bad one (RFC 7009 §2.2.1)", async () => {
+    const { server, refusal, events, clock } = setUp();
+    server.answer(oauthError("unsupported_token_type", { status: 400 }));
+    expect(await refusal()).toEqual({
+      reason: "TOKEN_INVALID",
+      cause: "the authorization server says that the token is not active",
+    });
+    clock.advance(29_999);
+    await refusal();
+    expect(events.map(({ outcome }) => outcome)).toEqual(["inactive"]);
   });
 
   it.each(["invalid_client", "unauthorized_client"])(

@@ -203,9 +203,9 @@ describe("an active token", () => {
     },
   );
 
-  it("with an exp beyond all numbers is trusted for 60 s", async () => {
+  it.each(["1e400", "-1e400"])("with an exp beyond all numbers, %s, is trusted for 60 s", async (exp) => {
     const { server, active, clock } = setUp();
-    const body = '{"active":true,"exp":1e400}';
+    const body = `{"active":true,"exp":${exp}}`;
     server.answer(() => new Response(body, { headers: { "content-type": "application/json" } }));
     expect((await active()).usableUntil).toBe(clock.now() + 60_000);
   });

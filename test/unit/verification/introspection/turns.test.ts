@@ -41,6 +41,15 @@ describe("turns", () => {
     expect(turns.take()).toBeUndefined();
   });
 
+  it("need nobody to wait", () => {
+    const turns = createTurns(1, 0);
+    const first = turns.take();
+    expect(first).toBeDefined();
+    expect(turns.take()).toBeUndefined();
+    first?.end();
+    expect(turns.take()).toBeDefined();
+  });
+
   it("that are given up while they wait never come, and make room", async () => {
     const turns = createTurns(1, 1);
     const first = watch(turns.take());
