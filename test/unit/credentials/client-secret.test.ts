@@ -5,9 +5,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { clientSecret } from "../../../../src/tokens/credentials/client-secret.js";
-import type { ClientAuthentication, Credential } from "../../../../src/tokens/credentials/credential.js";
-import { createFakeClock, settle } from "../../../support/fake-clock.js";
+import { clientSecret } from "../../../src/credentials/client-secret.js";
+import type { ClientAuthentication, Credential } from "../../../src/credentials/credential.js";
+import { createFakeClock, settle } from "../../support/fake-clock.js";
 import { createFolder, writeOld } from "./folder.js";
 import { basicSecret, context, requestWith } from "./token-request.js";
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { decodeJwt } from "jose";
-import { type Clock, systemClock } from "../../platform/clock.js";
+import { type Clock, systemClock } from "../platform/clock.js";
 import { createCredential } from "./create-credential.js";
 import type { Credential } from "./credential.js";
 import { CredentialError } from "./credential-error.js";

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createTlsConnections } from "../../../../src/tokens/credentials/tls-connections.js";
+import { createTlsConnections } from "../../../src/credentials/tls-connections.js";
 
 const one = { certificate: "one", key: "key", ca: undefined };
 const two = { certificate: "two", key: "key", ca: undefined };

@@ -4,8 +4,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type FileAccess, type FileState, fileSource } from "../../../../src/tokens/credentials/file-source.js";
-import type { Source } from "../../../../src/tokens/credentials/source.js";
+import { type FileAccess, type FileState, fileSource } from "../../../src/credentials/file-source.js";
+import type { Source } from "../../../src/credentials/source.js";
 import { createFolder, swapLink, writeOld } from "./folder.js";
 
 const start = Date.UTC(2026, 0, 1);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { clientAssertionFromFile } from "../../../../src/tokens/credentials/client-assertion.js";
-import { createFakeClock } from "../../../support/fake-clock.js";
+import { clientAssertionFromFile } from "../../../src/credentials/client-assertion.js";
+import { createFakeClock } from "../../support/fake-clock.js";
 import { createFolder, writeOld } from "./folder.js";
 import { requestWith } from "./token-request.js";
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { type Clock, systemClock } from "../../platform/clock.js";
+import { type Clock, systemClock } from "../platform/clock.js";
 import { createCredential } from "./create-credential.js";
 import type { Credential } from "./credential.js";
 import { checkOption } from "./credential-error.js";

@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from "../../platform/clock.js";
+import type { Clock } from "../platform/clock.js";
 import { CredentialError } from "./credential-error.js";
 
 /**

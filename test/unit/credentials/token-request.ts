@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { clientCredentialsGrant } from "openid-client";
-import { configureRequest } from "../../../../src/discovery/discovery.js";
 import type {
   ClientAuthentication,
   ClientAuthenticationContext,
   Credential,
-} from "../../../../src/tokens/credentials/credential.js";
+} from "../../../src/credentials/credential.js";
+import { configureRequest } from "../../../src/discovery/discovery.js";
 
 /** What the token requests of these tests are about. */
 export const context: ClientAuthenticationContext = {

@@ -6,17 +6,13 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { exportJWK, generateKeyPair, type JWK, jwtVerify } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ClientAuthenticationContext, Credential } from "../../../../src/tokens/credentials/credential.js";
+import type { ClientAuthenticationContext, Credential } from "../../../src/credentials/credential.js";
 import {
   type PrivateKeyJwtOptions,
   type PrivateKeySource,
   privateKeyJwt,
-} from "../../../../src/tokens/credentials/private-key-jwt.js";
-import {
-  importSigningKey,
-  readPrivateKey,
-  type SigningAlgorithm,
-} from "../../../../src/tokens/credentials/signing-key.js";
+} from "../../../src/credentials/private-key-jwt.js";
+import { importSigningKey, readPrivateKey, type SigningAlgorithm } from "../../../src/credentials/signing-key.js";
 import { hasOpenssl, type Pair, selfSigned } from "./certificates.js";
 import { createFolder, writeOld } from "./folder.js";
 import { requestWith } from "./token-request.js";

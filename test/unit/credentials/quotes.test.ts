@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { quotes, quotesInAnyForm } from "../../../../src/tokens/credentials/quotes.js";
+import { quotes, quotesInAnyForm } from "../../../src/credentials/quotes.js";
 
 describe("a text quotes a secret", () => {
   it("when it holds eight characters of it, from its beginning to its end", () => {

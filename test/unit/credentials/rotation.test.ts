@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { Rotation } from "../../../../src/tokens/credentials/rotation.js";
-import type { Source } from "../../../../src/tokens/credentials/source.js";
+import { Rotation } from "../../../src/credentials/rotation.js";
+import type { Source } from "../../../src/credentials/source.js";
 
 interface FakeSource extends Source<string> {
   value: string;
