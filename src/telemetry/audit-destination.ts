@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { type DestinationStream, destination, pino } from "pino";
+import { type DestinationStream, destination } from "pino";
 import type { AuditRecord } from "./audit-record.js";
 
 /** Takes records, each with the level that it is logged on. */
@@ -14,11 +14,7 @@ export interface AuditSink {
 /** Opens a sink that writes lines of JSON to a path, a file descriptor or a stream. Throws if a path cannot be opened. */
 export function openDestination(target: string | number | DestinationStream): AuditSink {
   const stream = typeof target === "object" ? target : openFile(target);
-  const logger = pino(
-    { level: "info", base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line) => stream.write(escapeInvisible(line)) },
-  );
-  return { write: (level, record) => logger[level](record), flushable: stream };
+  return { write: (level, record) => stream.write(formatLine(level, record)), flushable: stream };
 }
 
 /** How much waits for a destination that cannot be written, in bytes. */
@@ -40,12 +36,13 @@ function openFile(dest: string | number): DestinationStream {
   return stream;
 }
 
-// JSON escapes the control characters of ASCII only. The others move cursors of terminals, end lines for some readers, or
-// turn the order of what is shown; halves of surrogate pairs are no UTF-8. In a line of JSON they can only be in a string.
-const invisible = /[\u007f-\u009f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+// JSON itself escapes the control characters of ASCII only. Others move cursors of terminals, end lines for some readers,
+// or turn the order of what is shown. In JSON they can only be in strings, where their escapes mean the same.
+const beyondAscii = /[^ -~]/g;
 
-function escapeInvisible(line: string): string {
-  return line.replace(invisible, (character) => character.split("").map(escapeUnit).join(""));
+function formatLine(level: "info" | "warn", record: AuditRecord): string {
+  const fields = JSON.stringify(record).slice(1);
+  return `{"level":"${level}",${fields.replace(beyondAscii, escapeUnit)}\n`;
 }
 
 function escapeUnit(unit: string): string {

@@ -3,7 +3,7 @@
 
 import type { DestinationStream } from "pino";
 import { type AuditSink, openDestination } from "./audit-destination.js";
-import { toAuditRecord } from "./audit-record.js";
+import { createAuditRecorder } from "./audit-record.js";
 import { isRefusal, type ReportedDecision } from "./reported-decision.js";
 
 /** Options of createAuditLog(). */
@@ -44,8 +44,8 @@ export interface AuditLog {
 }
 
 /**
- * Creates an audit log: each decision is a line of JSON with the fields of its DecisionEvent, of bounded size, with nothing
- * invisible in it. Throws a TypeError if an option is wrong, and what opening a path throws.
+ * Creates an audit log: each decision is a line of JSON with the fields of its DecisionEvent, in ASCII and of bounded
+ * size. Throws a TypeError if an option is wrong, and what opening a path throws.
  *
  * A destination that fails costs no call: it becomes a warning of the process.
  *
@@ -57,10 +57,11 @@ export function createAuditLog(options: AuditLogOptions = {}): AuditLog {
   const { include = "all", sampleAllowed = 1, random = Math.random } = checkOptions(options);
   const share = include === "all" ? sampleAllowed : 0;
   const sink = options.logger === undefined ? openDestination(options.destination ?? 1) : toSink(options.logger);
+  const toRecord = createAuditRecorder();
   const log = (event: ReportedDecision): void => {
     const refusal = isRefusal(event);
     if (!refusal && (share === 0 || (share < 1 && random() >= share))) return;
-    sink.write(refusal ? "warn" : "info", toAuditRecord(event));
+    sink.write(refusal ? "warn" : "info", toRecord(event));
   };
   return Object.assign(log, { flush: () => flush(sink.flushable) });
 }

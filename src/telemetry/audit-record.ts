@@ -1,57 +1,84 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ReportedDecision } from "./reported-decision.js";
+import type { ReportedDecision, TokenCheck } from "./reported-decision.js";
 
 /** One decision, as the audit log has it. Fields without a value are left out. */
-export interface AuditRecord extends Omit<ReportedDecision, "time"> {
+export interface AuditRecord extends Omit<ReportedDecision, "time" | "tokenCheck"> {
   /** When it was decided, in UTC: "2026-01-01T00:00:00.000Z". */
   readonly time: string;
   readonly enforced: boolean;
+  readonly tokenCheck: TokenCheck | undefined;
   /** The names of the fields that were cut. */
   readonly truncated: readonly string[] | undefined;
 }
 
 /** The longest text that is kept, in characters. */
-export const maxTextLength = 1_024;
+const maxTextLength = 1_024;
 
 /** How many entries of a list are kept. */
-export const maxListLength = 50;
+const maxListLength = 50;
 
 /**
- * Makes a record of a decision: its fields and nothing else, cut to a bounded size. What a token grants and what a caller
- * calls is for others to say, and a log must not grow by it.
+ * Creates a function that makes records of decisions: their fields and nothing else, cut to a bounded size. What a token
+ * grants and what a caller calls is for others to say, and a log must not grow by it.
  */
-export function toAuditRecord(event: ReportedDecision): AuditRecord {
-  const truncated = new Set<string>();
-  const text = <T extends string | undefined>(field: string, value: T): T => {
-    if (value === undefined || value.length <= maxTextLength) return value;
-    truncated.add(field);
-    return value.slice(0, maxTextLength) as T;
+export function createAuditRecorder(): (event: ReportedDecision) => AuditRecord {
+  const formatTime = createTimeFormat();
+  return (event) => {
+    const record = toRecord(event, formatTime(event.time));
+    for (const field in record) if (isLong(record[field as keyof AuditRecord])) return shorten(record);
+    return record;
   };
-  const list = <T>(field: string, values: readonly T[], entry: (value: T) => T): readonly T[] => {
-    if (values.length > maxListLength) truncated.add(field);
-    return values.slice(0, maxListLength).map(entry);
-  };
-  const texts = (field: string, values: readonly string[]): readonly string[] =>
-    list(field, values, (value) => text(field, value));
+}
+
+function shorten(record: AuditRecord): AuditRecord {
+  const long = Object.entries(record).filter(([, value]) => isLong(value));
+  const cuts = Object.fromEntries(long.map(([field, value]) => [field, cut(value)]));
+  return { ...record, ...cuts, truncated: Object.keys(cuts) };
+}
+
+function toRecord(event: ReportedDecision, time: string): AuditRecord {
   return {
-    time: event.time.toISOString(),
-    rpc: text("rpc", event.rpc),
-    protocol: text("protocol", event.protocol),
-    peer: text("peer", event.peer),
+    time,
+    rpc: event.rpc,
+    protocol: event.protocol,
+    peer: event.peer,
     decision: event.decision,
     enforced: event.enforced ?? true,
     reason: event.reason,
-    cause: text("cause", event.cause),
+    cause: event.cause,
     next: event.next,
-    audience: text("audience", event.audience),
-    required: list("required", event.required, (alternative) => texts("required", alternative)),
-    granted: event.granted && texts("granted", event.granted),
-    clientId: text("clientId", event.clientId),
-    issuer: text("issuer", event.issuer),
-    tokenId: text("tokenId", event.tokenId),
-    ...(event.tokenCheck !== undefined && { tokenCheck: event.tokenCheck }),
-    truncated: truncated.size === 0 ? undefined : [...truncated],
+    audience: event.audience,
+    required: event.required,
+    granted: event.granted,
+    clientId: event.clientId,
+    issuer: event.issuer,
+    tokenId: event.tokenId,
+    tokenCheck: event.tokenCheck,
+    truncated: undefined,
   };
+}
+
+// Many decisions fall into one millisecond.
+function createTimeFormat(): (time: Date) => string {
+  let last = Number.NaN;
+  let text = "";
+  return (time) => {
+    const ms = time.getTime();
+    if (ms !== last) text = time.toISOString();
+    last = ms;
+    return text;
+  };
+}
+
+function isLong(value: unknown): boolean {
+  if (typeof value === "string") return value.length > maxTextLength;
+  if (!Array.isArray(value)) return false;
+  return value.length > maxListLength || value.some(isLong);
+}
+
+function cut(value: unknown): unknown {
+  if (typeof value === "string") return value.slice(0, maxTextLength);
+  return Array.isArray(value) ? value.slice(0, maxListLength).map(cut) : value;
 }
