@@ -13,7 +13,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import fastifyCors from "@fastify/cors";
 import cors from "cors";
 import express from "express";
-import { fastify } from "fastify";
+import { type FastifyInstance, fastify } from "fastify";
 import { guardConnect, type ResourceServer } from "../../src/index.js";
 import { hasOpenssl, selfSigned } from "../unit/tokens/credentials/certificates.js";
 import type { HttpVersion } from "./raw-http.js";
@@ -53,8 +53,12 @@ const corsOptions = {
 /** Every adapter for servers of Node.js, with what carries it. */
 export const adapters: readonly Adapter[] = [
   { name: "Express", version: "HTTP/1.1", start: (served) => listenExpress(served, (app) => app) },
-  { name: "Fastify", version: "HTTP/1.1", start: (served) => startFastify(served, false) },
-  { name: "Fastify over HTTP/2", version: "HTTP/2", start: (served) => startFastify(served, true) },
+  { name: "Fastify", version: "HTTP/1.1", start: (served) => listenFastify(served, fastify()) },
+  {
+    name: "Fastify over HTTP/2",
+    version: "HTTP/2",
+    start: (served) => listenFastify(served, fastify({ http2: true })),
+  },
   { name: "node:http", version: "HTTP/1.1", start: (served) => listen(http.createServer(nodeHandler(served))) },
   { name: "node:http2", version: "HTTP/2", start: (served) => listen(http2.createServer(nodeHandler(served))) },
   ...(hasOpenssl ? [overTls("HTTP/2"), overTls("HTTP/1.1")] : []),
@@ -73,9 +77,13 @@ export async function listenExpress(
   return await listen(http.createServer(app));
 }
 
-async function startFastify({ resourceServer, routes, cors: withCors }: Served, h2: boolean): Promise<AdapterServer> {
-  // What a server of either kind has in common; the types of fastify tell them apart.
-  const app = h2 ? (fastify({ http2: true }) as unknown as ReturnType<typeof fastify>) : fastify();
+/** Starts Fastify. */
+export async function listenFastify(
+  { resourceServer, routes, cors: withCors }: Served,
+  instance: FastifyInstance | FastifyInstance<http2.Http2Server>,
+): Promise<AdapterServer> {
+  // The types of fastify tell servers of HTTP/1.1 and HTTP/2 apart; what is used here, both have.
+  const app = instance as FastifyInstance;
   if (withCors) await app.register(fastifyCors, corsOptions);
   app.get("/about", async () => "about");
   await app.register(fastifyConnectPlugin, guardConnect(resourceServer, { routes }));
