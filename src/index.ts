@@ -55,6 +55,7 @@ export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Confirmation } from "./verification/confirmation.js";
 export type { Decision, DecisionEvent, TokenCheck } from "./verification/decision.js";
 export type { CallTransport, IncomingCall } from "./verification/incoming-call.js";
+export type { IntrospectionOptions } from "./verification/introspection/introspection-options.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";
 export { createResourceServer, type ResourceServer } from "./verification/resource-server.js";

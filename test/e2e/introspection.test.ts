@@ -11,8 +11,8 @@ import {
 import { readExampleMesh } from "../../services/shared/example-mesh.js";
 import { type Credential, clientSecret, createTokenSource, privateKeyJwt, standardProvider } from "../../src/index.js";
 import { createTestClock, type TestClock } from "../../src/testing.js";
-import type { IntrospectionEvent } from "../../src/verification/introspection/introspection-event.js";
 import { createIntrospector, type Introspector } from "../../src/verification/introspection/introspector.js";
+import type { IntrospectionEvent } from "../../src/verification/server-event.js";
 
 const audience = "https://payment-service.internal";
 

@@ -15,7 +15,7 @@ import cors from "cors";
 import express from "express";
 import { type FastifyInstance, fastify } from "fastify";
 import { guardConnect, type ResourceServer } from "../../src/index.js";
-import { hasOpenssl, selfSigned } from "../unit/tokens/credentials/certificates.js";
+import { hasOpenssl, selfSigned } from "../unit/credentials/certificates.js";
 import type { HttpVersion } from "./raw-http.js";
 
 /** What a server serves behind an adapter, beside `GET /about`, which needs no token and answers "about". */

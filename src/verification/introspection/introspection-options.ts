@@ -6,7 +6,7 @@ import { isConfidential } from "../../discovery/discovery.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Provider } from "../../providers/provider.js";
 import { identifierProblem } from "../../rules/parse-rule.js";
-import type { IntrospectionEvent } from "./introspection-event.js";
+import type { IntrospectionEvent } from "../server-event.js";
 
 /** How a resource server asks the authorization server about opaque tokens (RFC 7662). */
 export interface IntrospectionOptions {

@@ -5,9 +5,9 @@ import { ClientRequestFailure, unsendable } from "../../credentials/client-reque
 import type { Clock } from "../../platform/clock.js";
 import { createHarmlessListener } from "../../platform/listener.js";
 import { invalid } from "../refusal.js";
+import type { IntrospectionEvent } from "../server-event.js";
 import type { Attempt, CoolDown } from "./cool-down.js";
 import type { IntrospectionEndpoint } from "./introspection-endpoint.js";
-import type { IntrospectionEvent } from "./introspection-event.js";
 import type { IntrospectorSettings } from "./introspection-options.js";
 import { unavailable, type Verdict } from "./verdict.js";
 import { type Moment, momentOf } from "./verdict-cache.js";

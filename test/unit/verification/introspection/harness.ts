@@ -4,11 +4,11 @@
 import { expect } from "vitest";
 import { clientSecret } from "../../../../src/credentials/client-secret.js";
 import { standardProvider } from "../../../../src/providers/provider.js";
-import type { IntrospectionEvent } from "../../../../src/verification/introspection/introspection-event.js";
 import type { IntrospectorOptions } from "../../../../src/verification/introspection/introspection-options.js";
 import { createIntrospector, type Introspector } from "../../../../src/verification/introspection/introspector.js";
 import type { Introspected, Verdict } from "../../../../src/verification/introspection/verdict.js";
 import type { TokenRefusal } from "../../../../src/verification/refusal.js";
+import type { IntrospectionEvent } from "../../../../src/verification/server-event.js";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.js";
 import {
   createFakeIntrospectionEndpoint,
