@@ -1,7 +1,10 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { describe, expect, it } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type Exchange, maxAnswerBytes, recordExchange } from "../../../src/credentials/exchange.js";
 import { settle } from "../../support/fake-clock.js";
 
@@ -73,6 +76,19 @@ describe("a recorded exchange", () => {
     expect(exchange.isTooLarge).toBe(true);
     expect(seen.cancelled).toBe(true);
     expect(seen.pulled).toBeLessThan(80);
+  });
+
+  it("ends an answer that is small only while it is compressed", async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000, 0x20));
+    expect(bomb.length).toBeLessThan(maxAnswerBytes);
+    const server = createServer((_, answer) => answer.setHeader("content-encoding", "gzip").end(bomb));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const exchange: Exchange = {};
+    const { port } = server.address() as AddressInfo;
+    const response = await recordExchange(fetch, exchange)(`http://127.0.0.1:${port}/`);
+    await expect(response.text()).rejects.toThrow("too large");
+    expect(exchange.isTooLarge).toBe(true);
   });
 
   it("reads nothing that nobody asks for", async () => {
