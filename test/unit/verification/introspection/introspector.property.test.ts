@@ -3,6 +3,8 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import type { Verdict } from "../../../../src/verification/introspection/verdict.js";
+import { settle } from "../../../support/fake-clock.js";
 import { createFakeIntrospectionEndpoint } from "../../../support/fake-introspection-endpoint.js";
 import { setUp, tokens } from "./harness.js";
 
@@ -94,6 +96,52 @@ it("whatever bytes an endpoint answers with, the verdict is one of three, and ac
     { numRuns: 300 },
   );
 });
+
+it("no token is asked about twice at a time, nor are more under way than allowed, and every call gets its verdict", async () => {
+  const action = fc.oneof(
+    fc.record({ kind: fc.constant("ask" as const), name: fc.constantFrom(...tokens(12)) }),
+    fc.record({ kind: fc.constant("answer" as const), status: fc.constantFrom(200, 200, 400, 503) }),
+    fc.record({ kind: fc.constant("pass" as const), ms: fc.integer({ min: 0, max: 12_000 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { maxLength: 50 }), fc.integer({ min: 1, max: 4 }), async (actions, most) => {
+      const endpoint = createFakeIntrospectionEndpoint();
+      const open: { readonly name: string; answer(status: number): void }[] = [];
+      const send: typeof fetch = async (input, init) => {
+        if (init?.method !== "POST") return await endpoint.fetch(input, init);
+        const name = (init.body as URLSearchParams).get("token") ?? "";
+        // What is thrown here would pass for an outage.
+        if (open.some((each) => each.name === name)) twice.push(name);
+        const response = new Promise<Response>((resolve) => {
+          open.push({ name, answer: (status) => resolve(Response.json({ active: true, sub: name }, { status })) });
+        });
+        peak = Math.max(peak, open.length);
+        return await response;
+      };
+      const twice: string[] = [];
+      let peak = 0;
+      const { clock, introspector } = setUp({ maxConcurrent: most, fetch: send });
+      const verdicts: Promise<void>[] = [];
+      for (const each of actions) {
+        if (each.kind === "ask") verdicts.push(check(introspector.introspect(each.name), each.name));
+        else if (each.kind === "answer") open.shift()?.answer(each.status);
+        else clock.advance(each.ms);
+        await settle();
+      }
+      // Nobody is left waiting, whatever became of the requests.
+      clock.advance(10_000);
+      await Promise.all(verdicts);
+      expect(twice).toEqual([]);
+      expect(peak).toBeLessThanOrEqual(most);
+    }),
+  );
+});
+
+async function check(asked: Verdict | Promise<Verdict>, name: string): Promise<void> {
+  const verdict = await asked;
+  if ("claims" in verdict) expect(verdict.claims["sub"]).toBe(name);
+  else expect(verdict.reason).toBe("AUTHORIZATION_SERVER_UNAVAILABLE");
+}
 
 function parse(text: string): Record<string, unknown> | undefined {
   try {
