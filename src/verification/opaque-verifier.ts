@@ -5,7 +5,7 @@ import { claimRules } from "./claim-rules.js";
 import { checkClaims } from "./claims.js";
 import { createIntrospector, type Introspector } from "./introspection/introspector.js";
 import type { Introspected } from "./introspection/verdict.js";
-import type { TokenRefusal } from "./refusal.js";
+import { invalid, type TokenRefusal } from "./refusal.js";
 import type { Proof } from "./token-cache.js";
 import type { TokenVerdict, VerifiedToken } from "./token-verdict.js";
 import type { TrustedIssuer } from "./trusted-issuer.js";
@@ -44,6 +44,8 @@ function verifyOpaque(
 ): TokenVerdict["verdict"] {
   const check = (answer: Introspected | TokenRefusal): VerifiedToken | TokenRefusal => {
     if ("reason" in answer) return answer;
+    const typeProblem = checkTokenType(answer.claims);
+    if (typeProblem !== undefined) return typeProblem;
     const claims = completeAnswer(answer.claims, trusted);
     const checked = checkClaims(claims, claimRules(trusted, audience, options));
     if ("reason" in checked) return checked;
@@ -51,6 +53,14 @@ function verifyOpaque(
   };
   const answer = introspector.introspect(token);
   return answer instanceof Promise ? answer.then(check) : check(answer);
+}
+
+// How the token is to be used (RFC 7662 §2.2, RFC 9449 §6.2), where the answer says so.
+function checkTokenType({ token_type: type, cnf }: Readonly<Record<string, unknown>>): TokenRefusal | undefined {
+  if (type === undefined) return undefined;
+  const name = typeof type === "string" ? type.toLowerCase() : undefined;
+  if (name === "bearer" || (name === "dpop" && cnf !== undefined)) return undefined;
+  return invalid("token_type is none that can be used here");
 }
 
 // What RFC 7662 §2.2 leaves to the issuer, but a JWT always says. What the answer does say has to be right.

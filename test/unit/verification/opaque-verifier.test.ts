@@ -38,7 +38,7 @@ function createBench(options: Partial<IssuerOptions> = {}) {
     clock,
   });
   const verifier = verifiers.forAudience(audience);
-  return { jwts, opaque, clock, verifiers, verify: (value = token) => verifier.verify(`Bearer ${value}`) };
+  return { jwts, opaque, clock, verifiers, verifier, verify: (value = token) => verifier.verify(`Bearer ${value}`) };
 }
 
 describe("a verifier that asks about opaque tokens", () => {
@@ -95,6 +95,9 @@ describe("a verifier that asks about opaque tokens", () => {
     ["no expiry", { exp: undefined }, "exp is missing or no time"],
     ["an expiry that is a text", { exp: `${start + 300}` }, "exp is missing or no time"],
     ["scopes that cannot be read", { scope: 7 }, "the scopes in scope cannot be read"],
+    ["a type that is not known", { token_type: "mac" }, "token_type is none that can be used here"],
+    ["a type that is no text", { token_type: ["Bearer"] }, "token_type is none that can be used here"],
+    ["a type that needs a key, and no key", { token_type: "DPoP" }, "token_type is none that can be used here"],
     ["a refresh token", { token_use: "refresh_token" }, "token_use is not access"],
     ["an ID token", { typ: "ID" }, "the claim typ is not Bearer"],
     [
@@ -112,6 +115,20 @@ describe("a verifier that asks about opaque tokens", () => {
     const { verify, opaque } = createBench();
     opaque.active.set(token, answer({ iss: undefined, sub: undefined, token_use: "access_token" }));
     expect(await verify()).toMatchObject({ issuer: opaqueIssuer, subject: "order-service" });
+  });
+
+  it.each(["Bearer", "bearer", "BEARER"])("takes a token of the type %s", async (type) => {
+    const { verify, opaque } = createBench();
+    opaque.active.set(token, answer({ token_type: type }));
+    expect(await verify()).toMatchObject({ clientId: "order-service" });
+  });
+
+  it("takes a token that is bound to a key by its scheme only", async () => {
+    const { verify, verifier, opaque } = createBench();
+    const jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    opaque.active.set(token, answer({ token_type: "DPoP", cnf: { jkt } }));
+    expect(await verify()).toMatchObject({ reason: "TOKEN_INVALID" });
+    expect(await verifier.verify(`DPoP ${token}`)).toMatchObject({ confirmation: { keyThumbprint: jkt } });
   });
 
   it("finds the client where the provider has it, else where RFC 7662 has it", async () => {
