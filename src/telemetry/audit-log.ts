@@ -60,7 +60,7 @@ export function createAuditLog(options: AuditLogOptions = {}): AuditLog {
   const toRecord = createAuditRecorder();
   const log = (event: ReportedDecision): void => {
     const refusal = isRefusal(event);
-    if (!refusal && (share === 0 || (share < 1 && random() >= share))) return;
+    if (!refusal && share < 1 && random() >= share) return;
     sink.write(refusal ? "warn" : "info", toRecord(event));
   };
   return Object.assign(log, { flush: () => flush(sink.flushable) });

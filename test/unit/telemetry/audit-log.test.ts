@@ -78,6 +78,12 @@ describe("a line of the audit log", () => {
     expect(records[0]?.["time"]).toBe("2031-06-04T03:02:01.007Z");
   });
 
+  it("has a time of its own, or the same as the one before", () => {
+    const at = (ms: number) => allowedCall({ time: new Date(ms) });
+    const times = write({}, at(1), at(1), at(2), at(1)).records.map(({ time }) => String(time).slice(-5));
+    expect(times).toEqual([".001Z", ".001Z", ".002Z", ".001Z"]);
+  });
+
   it("is complete for decisions that say nothing of peer, enforcement or token check", () => {
     const { peer: _peer, enforced: _enforced, tokenCheck: _check, ...event } = allowedCall();
     const { records } = write({}, event);
@@ -108,6 +114,11 @@ describe("what a caller can put into the audit log", () => {
     expect(kept).toHaveLength(50);
     expect(kept.every((scope) => scope.length === longest)).toBe(true);
     expect(record?.["truncated"]).toEqual(["granted"]);
+  });
+
+  it("is cut to 1,024 characters of a single scope", () => {
+    const [record] = write({}, allowedCall({ granted: ["a", "x".repeat(5_000)] })).records;
+    expect(record).toMatchObject({ granted: ["a", "x".repeat(longest)], truncated: ["granted"] });
   });
 
   it("is whole up to 50 scopes", () => {

@@ -65,6 +65,18 @@ describe("metrics of decisions", () => {
     ]);
   });
 
+  it("keep their numbers, whichever kind of decision is frequent", async () => {
+    const kinds = [allowedCall(), refusedCall(), refusedCall({ reason: "TOKEN_EXPIRED" })] as const;
+    const order = [0, 1, 2, 2, 2, 1, 0, 1, 1, 2, 0, 2];
+    const { decisions } = await count(...order.map((kind) => kinds[kind as 0 | 1 | 2]));
+    const byReason = decisions?.points.map(({ attributes, value }) => [
+      (attributes as Record<string, unknown>)["error.type"] ?? "none",
+      value,
+    ]);
+    expect(byReason).toHaveLength(3);
+    expect(Object.fromEntries(byReason ?? [])).toEqual({ none: 3, SCOPE_INSUFFICIENT: 4, TOKEN_EXPIRED: 5 });
+  });
+
   it("take a decision that does not say otherwise for an enforced one", async () => {
     const { enforced: _enforced, ...event } = allowedCall();
     const { decisions } = await count(event, allowedCall());
@@ -179,8 +191,9 @@ describe("the number of series", () => {
     const events = Array.from({ length: 150 }, (_, index): ServerEvent => {
       return { kind: "verification", issuer: `https://${index}.example.com`, outcome: "valid", durationMs: 1 };
     });
-    const { "token.verification.duration": duration } = await record(...events);
+    const { "token.verification.duration": duration } = await record(...events, ...events.slice(0, 1));
     expect(duration?.points).toHaveLength(101);
+    expect(duration?.points[0]?.value).toMatchObject({ count: 2 });
     expect(duration?.points[100]).toEqual({
       attributes: { "meshauth.issuer": "_OTHER", outcome: "valid" },
       value: { count: 50, sum: expect.closeTo(0.05) },
