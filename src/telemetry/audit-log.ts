@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DestinationStream } from "pino";
+import type { DecisionEvent } from "../verification/decision.js";
 import { type AuditSink, openDestination } from "./audit-destination.js";
 import { createAuditRecorder } from "./audit-record.js";
-import { isRefusal, type ReportedDecision } from "./reported-decision.js";
 
 /** Options of createAuditLog(). */
 export interface AuditLogOptions {
@@ -38,7 +38,7 @@ export interface AuditLogger {
 
 /** Logs a decision. Give it to `onDecision` of createResourceServer(). */
 export interface AuditLog {
-  (event: ReportedDecision): void;
+  (event: DecisionEvent): void;
   /** Waits until destinations that buffer have written what they were given. Fails as they do. */
   flush(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export function createAuditLog(options: AuditLogOptions = {}): AuditLog {
   const share = include === "all" ? sampleAllowed : 0;
   const sink = options.logger === undefined ? openDestination(options.destination ?? 1) : toSink(options.logger);
   const toRecord = createAuditRecorder();
-  const log = (event: ReportedDecision): void => {
+  const log = (event: DecisionEvent): void => {
     const refusal = isRefusal(event);
     if (!refusal && share < 1 && random() >= share) return;
     sink.write(refusal ? "warn" : "info", toRecord(event));
@@ -90,4 +90,9 @@ function flush(flushable: { readonly flush?: unknown }): Promise<void> {
     if (typeof flushable.flush !== "function") return resolve();
     flushable.flush((error?: Error | null) => (error ? reject(error) : resolve()));
   });
+}
+
+/** Whether somebody should look at it: a call that was refused, or would be by the rule's `next`. */
+function isRefusal({ decision, next }: DecisionEvent): boolean {
+  return decision === "refuse" || (next !== undefined && next !== "allow");
 }

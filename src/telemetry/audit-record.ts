@@ -1,14 +1,12 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ReportedDecision, TokenCheck } from "./reported-decision.js";
+import type { DecisionEvent } from "../verification/decision.js";
 
 /** One decision, as the audit log has it. Fields without a value are left out. */
-export interface AuditRecord extends Omit<ReportedDecision, "time" | "tokenCheck"> {
+export interface AuditRecord extends Omit<DecisionEvent, "time"> {
   /** When it was decided, in UTC: "2026-01-01T00:00:00.000Z". */
   readonly time: string;
-  readonly enforced: boolean;
-  readonly tokenCheck: TokenCheck | undefined;
   /** The names of the fields that were cut. */
   readonly truncated: readonly string[] | undefined;
 }
@@ -23,7 +21,7 @@ const maxListLength = 50;
  * Creates a function that makes records of decisions: their fields and nothing else, cut to a bounded size. What a token
  * grants and what a caller calls is for others to say, and a log must not grow by it.
  */
-export function createAuditRecorder(): (event: ReportedDecision) => AuditRecord {
+export function createAuditRecorder(): (event: DecisionEvent) => AuditRecord {
   const formatTime = createTimeFormat();
   return (event) => {
     const record = toRecord(event, formatTime(event.time));
@@ -38,14 +36,14 @@ function shorten(record: AuditRecord): AuditRecord {
   return { ...record, ...cuts, truncated: Object.keys(cuts) };
 }
 
-function toRecord(event: ReportedDecision, time: string): AuditRecord {
+function toRecord(event: DecisionEvent, time: string): AuditRecord {
   return {
     time,
     rpc: event.rpc,
     protocol: event.protocol,
     peer: event.peer,
     decision: event.decision,
-    enforced: event.enforced ?? true,
+    enforced: event.enforced,
     reason: event.reason,
     cause: event.cause,
     next: event.next,

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Attributes } from "@opentelemetry/api";
-import type { ReportedDecision } from "./reported-decision.js";
+import type { DecisionEvent } from "../verification/decision.js";
 
 /** A number, and what it counts. */
 export interface Count {
@@ -12,7 +12,7 @@ export interface Count {
 
 /** Counts decisions in memory, to be read when somebody collects: an instrument costs more than a whole check does. */
 export interface DecisionCounts {
-  add(event: ReportedDecision): void;
+  add(event: DecisionEvent): void;
   /** By RPC, system, decision, reason, whether it is enforced, and what the rule's `next` says. */
   decisions(): Iterable<Count>;
   /** Tokens that the cache knew, and tokens that were verified. */
@@ -31,7 +31,7 @@ export function createDecisionCounts(): DecisionCounts {
   const cached: Count = { attributes: { "meshauth.token.check": "cached" }, value: 0 };
   const verified: Count = { attributes: { "meshauth.token.check": "verified" }, value: 0 };
 
-  function createCell(event: ReportedDecision, rpc: string): Cell {
+  function createCell(event: DecisionEvent, rpc: string): Cell {
     const cell = cellOf(event, rpc);
     const cells = byRpc.get(rpc);
     if (cells === undefined) byRpc.set(rpc, [cell]);
@@ -59,15 +59,15 @@ export function createDecisionCounts(): DecisionCounts {
 interface Cell extends Count {
   readonly system: string;
   readonly enforced: boolean;
-  readonly decision: ReportedDecision["decision"];
-  readonly reason: ReportedDecision["reason"];
-  readonly next: ReportedDecision["next"];
+  readonly decision: DecisionEvent["decision"];
+  readonly reason: DecisionEvent["reason"];
+  readonly next: DecisionEvent["next"];
 }
 
 // An RPC has a handful of them: looking through is faster than making a key.
-function findCell(cells: Cell[] | undefined, event: ReportedDecision): Cell | undefined {
+function findCell(cells: Cell[] | undefined, event: DecisionEvent): Cell | undefined {
   if (cells === undefined) return undefined;
-  const { decision, reason, next, enforced = true, protocol } = event;
+  const { decision, reason, next, enforced, protocol } = event;
   const system = systemOf(protocol);
   let index = 0;
   for (const cell of cells) {
@@ -88,7 +88,7 @@ function moveUp(cells: Cell[], index: number, cell: Cell): Cell {
   return cell;
 }
 
-function cellOf({ decision, reason, next, enforced = true, protocol }: ReportedDecision, rpc: string): Cell {
+function cellOf({ decision, reason, next, enforced, protocol }: DecisionEvent, rpc: string): Cell {
   const system = systemOf(protocol);
   const attributes = {
     "rpc.method": rpc,

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Meter, type MeterProvider, metrics } from "@opentelemetry/api";
+import type { DecisionEvent } from "../verification/decision.js";
 import type { ServerEvent } from "../verification/server-event.js";
 import { type Count, createDecisionCounts } from "./decision-counts.js";
-import type { ReportedDecision } from "./reported-decision.js";
 import { createServerEventRecorder } from "./server-events.js";
 
 /** Options of createServerMetrics(). */
@@ -15,7 +15,7 @@ export interface ServerMetricsOptions {
 
 /** Listeners for the options of the same names of createResourceServer(). */
 export interface ServerMetrics {
-  readonly onDecision: (event: ReportedDecision) => void;
+  readonly onDecision: (event: DecisionEvent) => void;
   readonly onEvent: (event: ServerEvent) => void;
 }
 

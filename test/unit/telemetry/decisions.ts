@@ -1,10 +1,10 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ReportedDecision } from "../../../src/telemetry/reported-decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision.js";
 
 /** An allowed call, changed as a test needs. */
-export function allowedCall(changes: Partial<ReportedDecision> = {}): ReportedDecision {
+export function allowedCall(changes: Partial<DecisionEvent> = {}): DecisionEvent {
   return {
     time: new Date(Date.UTC(2026, 0, 1)),
     rpc: "payment.v1.PaymentService/Charge",
@@ -27,7 +27,7 @@ export function allowedCall(changes: Partial<ReportedDecision> = {}): ReportedDe
 }
 
 /** A refused call, changed as a test needs. */
-export function refusedCall(changes: Partial<ReportedDecision> = {}): ReportedDecision {
+export function refusedCall(changes: Partial<DecisionEvent> = {}): DecisionEvent {
   return allowedCall({
     decision: "refuse",
     reason: "SCOPE_INSUFFICIENT",

@@ -5,7 +5,7 @@ import { AggregationTemporality } from "@opentelemetry/sdk-metrics";
 import { describe, expect, it } from "vitest";
 import { createServerMetrics } from "../../../src/opentelemetry.js";
 import { createDecisionCounts } from "../../../src/telemetry/decision-counts.js";
-import type { ReportedDecision } from "../../../src/telemetry/reported-decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision.js";
 import type { RefusalReason } from "../../../src/verification/refusal.js";
 import type { ServerEvent } from "../../../src/verification/server-event.js";
 import { type Collected, createCollector } from "./collected.js";
@@ -13,7 +13,7 @@ import { allowedCall, refusedCall } from "./decisions.js";
 
 const prefix = "meshauth.server.";
 
-async function count(...decisions: ReportedDecision[]): Promise<Record<string, Collected>> {
+async function count(...decisions: DecisionEvent[]): Promise<Record<string, Collected>> {
   const { meterProvider, collect } = createCollector();
   const { onDecision } = createServerMetrics({ meterProvider });
   for (const decision of decisions) onDecision(decision);
@@ -49,7 +49,7 @@ describe("metrics of decisions", () => {
     });
   });
 
-  const distinctions: { name: string; change: Partial<ReportedDecision>; attributes: object }[] = [
+  const distinctions: { name: string; change: Partial<DecisionEvent>; attributes: object }[] = [
     { name: "RPC", change: { rpc: "a.v1.A/B" }, attributes: { "rpc.method": "a.v1.A/B" } },
     { name: "system", change: { protocol: "grpc" }, attributes: { "rpc.system.name": "grpc" } },
     { name: "reason", change: { reason: "TOKEN_EXPIRED" }, attributes: { "error.type": "TOKEN_EXPIRED" } },
@@ -77,12 +77,6 @@ describe("metrics of decisions", () => {
     expect(Object.fromEntries(byReason ?? [])).toEqual({ none: 3, SCOPE_INSUFFICIENT: 4, TOKEN_EXPIRED: 5 });
   });
 
-  it("take a decision that does not say otherwise for an enforced one", async () => {
-    const { enforced: _enforced, ...event } = allowedCall();
-    const { decisions } = await count(event, allowedCall());
-    expect(decisions?.points).toEqual([{ attributes: allowedAttributes, value: 2 }]);
-  });
-
   it.each([
     ["connect", "connectrpc"],
     ["grpc", "grpc"],
@@ -95,7 +89,7 @@ describe("metrics of decisions", () => {
   });
 
   it("count cached and verified tokens, from zero on, and calls without a checked token as neither", async () => {
-    const checksOf = async (...decisions: ReportedDecision[]) => (await count(...decisions))["token.checks"];
+    const checksOf = async (...decisions: DecisionEvent[]) => (await count(...decisions))["token.checks"];
     const points = (cached: number, verified: number) => ({
       unit: "{token}",
       points: [
