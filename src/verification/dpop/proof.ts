@@ -23,7 +23,7 @@ export interface Proof {
 export function readProof(proof: string, { algorithms }: DpopSettings): Proof | string {
   if (proof.length > maxProofLength) return `is longer than ${maxProofLength} characters`;
   const jwt = decodeJwt(proof);
-  if (typeof jwt === "string") return "is not a JWT";
+  if (typeof jwt === "string") return `is not a JWT: ${jwt.replace("the token", "the proof")}`;
   const { typ, alg, jwk } = jwt.header;
   if (typ !== "dpop+jwt") return "has a typ that is not dpop+jwt";
   if (typeof alg !== "string" || !algorithms.includes(alg)) return `has an alg that is not ${algorithms.join(", ")}`;
