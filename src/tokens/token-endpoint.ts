@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ServerMetadata } from "openid-client";
+import type { Configuration, DPoPHandle, ServerMetadata } from "openid-client";
 import { configureRequest, discover, isConfidential } from "../discovery/discovery.js";
 import { DiscoveryError } from "../discovery/discovery-failure.js";
 import type { Clock } from "../platform/clock.js";
@@ -9,6 +9,8 @@ import type { Provider } from "../providers/provider.js";
 import { AccessToken } from "./access-token.js";
 import type { ClientAuthentication, Credential } from "./credentials/credential.js";
 import { CredentialError } from "./credentials/credential-error.js";
+import { bindToken } from "./dpop/bind-token.js";
+import type { DpopSettings } from "./dpop/dpop-options.js";
 import { type TokenAnswer, tokenExpiry } from "./token-lifetime.js";
 import { type Exchange, TokenRequestFailure, toTokenRequestFailure } from "./token-request-failure.js";
 
@@ -31,6 +33,8 @@ export interface TokenEndpointOptions {
   readonly clientId: string;
   readonly credential: Credential;
   readonly provider: Provider;
+  /** By default, bearer tokens are asked for. */
+  readonly dpop?: DpopSettings | undefined;
   readonly timeoutMs: number;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
@@ -39,6 +43,9 @@ export interface TokenEndpointOptions {
 /** Creates a token endpoint. Discovery runs with the first request, once; after a failure, with the next one. */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
   let metadata: Promise<ServerMetadata> | undefined;
+  const prove = createProver(options);
+  const send = (...request: [ServerMetadata, URLSearchParams, ClientAuthentication]): Promise<IssuedToken> =>
+    requestToken(options, prove, ...request);
   return {
     async request(form) {
       metadata ??= discoverTokenEndpoint(options).catch((error: unknown) => {
@@ -48,12 +55,12 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       const server = await metadata;
       const authentication = await authenticate(options, server);
       try {
-        return await requestToken(options, server, form, authentication);
+        return await send(server, form, authentication);
       } catch (error) {
         // The credential may have been rotated since it was read.
         const isRejected = error instanceof TokenRequestFailure && error.oauthError === "invalid_client";
         if (!isRejected || !(await options.credential.renew(authentication))) throw error;
-        return await requestToken(options, server, form, await authenticate(options, server));
+        return await send(server, form, await authenticate(options, server));
       }
     },
   };
@@ -84,8 +91,27 @@ function usesAlias({ method }: Credential): boolean {
   return method === "tls_client_auth";
 }
 
+type Prover = (configuration: Configuration) => Promise<{ readonly DPoP?: DPoPHandle }>;
+
+// openid-client makes the proofs of token requests, keeps the nonces of the authorization server, and sends a request once
+// more if it wants one (RFC 9449 §8).
+function createProver({ dpop, clock }: TokenEndpointOptions): Prover {
+  if (dpop === undefined) return async () => ({});
+  let handle: DPoPHandle | undefined;
+  return async (configuration) => {
+    const client = await import("openid-client");
+    handle ??= client.getDPoPHandle(configuration, await dpop.binder.key.pair(), {
+      [client.modifyAssertion]: (_header, payload) => {
+        payload["iat"] = Math.floor(clock.now() / 1000);
+      },
+    });
+    return { DPoP: handle };
+  };
+}
+
 async function requestToken(
   options: TokenEndpointOptions,
+  prove: Prover,
   server: ServerMetadata,
   form: URLSearchParams,
   authentication: ClientAuthentication,
@@ -103,8 +129,8 @@ async function requestToken(
   });
   const sentAt = clock.now();
   try {
-    const answer = await client.clientCredentialsGrant(configuration, form);
-    return { token: toAccessToken(answer, sentAt, clock), scope: answer.scope };
+    const answer = await client.clientCredentialsGrant(configuration, form, await prove(configuration));
+    return { token: toAccessToken(answer, sentAt, options), scope: answer.scope };
   } catch (error) {
     if (error instanceof TokenRequestFailure) throw error;
     throw toTokenRequestFailure(error, exchange, credential, clock);
@@ -144,15 +170,15 @@ interface FullAnswer extends TokenAnswer {
   readonly refresh_in?: unknown;
 }
 
-function toAccessToken(answer: FullAnswer, sentAt: number, clock: Clock): AccessToken {
-  if (answer.token_type !== "bearer") {
-    throw new TokenRequestFailure("refused", "the token endpoint answered with a token that is no bearer token");
-  }
-  if (!visibleAscii.test(answer.access_token)) {
+function toAccessToken(answer: FullAnswer, sentAt: number, { dpop, clock }: TokenEndpointOptions): AccessToken {
+  const { access_token: value } = answer;
+  const binding = bindToken(answer, dpop);
+  if (!visibleAscii.test(value)) {
     throw new TokenRequestFailure("refused", "the token endpoint answered with a token that no header can carry");
   }
   const expiresAt = tokenExpiry(answer, sentAt, clock.now());
-  return new AccessToken(answer.access_token, sentAt, expiresAt, refreshAt(answer.refresh_in, sentAt, expiresAt));
+  const refreshedAt = refreshAt(answer.refresh_in, sentAt, expiresAt);
+  return new AccessToken(value, sentAt, expiresAt, { refreshAt: refreshedAt, dpop: binding });
 }
 
 function refreshAt(seconds: unknown, sentAt: number, expiresAt: number): number | undefined {

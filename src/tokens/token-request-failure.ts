@@ -103,6 +103,6 @@ function readRefusal(
 // shown.
 function quotesCredential(text: string, { headers, body }: SentRequest, credential: Credential): boolean {
   const basic = headers["authorization"]?.replace("Basic ", "");
-  const sent = [basic, body.get("client_secret"), body.get("client_assertion")];
+  const sent = [basic, body.get("client_secret"), body.get("client_assertion"), headers["dpop"]];
   return credential.isIn(text) || sent.some((part) => typeof part === "string" && quotes(text, part));
 }

@@ -1,8 +1,8 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { createHash } from "node:crypto";
 import { type CryptoKey, importJWK, type JWK } from "jose";
+import { jwkThumbprint, requiredMembers } from "../../platform/jwk-thumbprint.js";
 
 /** The public key in the header of a proof. */
 export interface ProofKey {
@@ -25,9 +25,6 @@ const types: Readonly<Record<string, { readonly kty: "EC" | "OKP"; readonly crv:
 /** Members of private and symmetric keys (RFC 7518 §6.2.2, §6.3.2, §6.4.1). */
 const secretMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] as const;
 
-/** In the order of RFC 7638 §3.2. */
-const members = { EC: ["crv", "kty", "x", "y"], OKP: ["crv", "kty", "x"], RSA: ["e", "kty", "n"] } as const;
-
 const base64url = /^[A-Za-z0-9_-]+$/;
 
 /** Reads the `jwk` of a proof (RFC 9449 §4.2); a string says why it cannot be used. */
@@ -39,17 +36,13 @@ export function readProofKey(value: unknown, algorithm: string): ProofKey | stri
   if (given["kty"] !== type.kty) return `has a jwk that is not of the type ${type.kty}`;
   if ("crv" in type && given["crv"] !== type.crv) return `has a jwk that is not on ${type.crv}`;
   const jwk: Record<string, string> = {};
-  for (const member of members[type.kty]) {
+  for (const member of requiredMembers[type.kty]) {
     const part = given[member];
     if (typeof part !== "string" || !base64url.test(part)) return `has a jwk without a proper ${member}`;
     jwk[member] = part;
   }
   const weakness = type.kty === "RSA" ? findRsaWeakness(jwk) : undefined;
-  return weakness ?? { thumbprint: thumbprintOf(jwk), jwk: jwk as JWK };
-}
-
-function thumbprintOf(jwk: Readonly<Record<string, string>>): string {
-  return createHash("sha256").update(JSON.stringify(jwk)).digest("base64url");
+  return weakness ?? { thumbprint: jwkThumbprint(jwk), jwk: jwk as JWK };
 }
 
 const minRsaBits = 2048;
