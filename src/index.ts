@@ -25,7 +25,7 @@ export {
 } from "./rules/rule-set.js";
 export { clientIdOf } from "./rules/service-identity.js";
 export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
-export type { AccessToken } from "./tokens/access-token.js";
+export type { AccessToken, AccessTokenDetails } from "./tokens/access-token.js";
 export { type ClientAssertionOptions, clientAssertionFromFile } from "./tokens/credentials/client-assertion.js";
 export { type ClientSecretOptions, type ClientSecretSource, clientSecret } from "./tokens/credentials/client-secret.js";
 export type {
@@ -41,6 +41,9 @@ export {
 export type { SigningAlgorithm } from "./tokens/credentials/signing-key.js";
 export type { PemSource } from "./tokens/credentials/text-source.js";
 export { type TlsClientAuthOptions, tlsClientAuth } from "./tokens/credentials/tls-client-auth.js";
+export type { DpopKeyPair } from "./tokens/dpop/dpop-key.js";
+export type { TokenSourceDpopOptions } from "./tokens/dpop/dpop-options.js";
+export type { ProvenRequest, TokenBinding } from "./tokens/dpop/token-binding.js";
 export { TokenError, type TokenFailure } from "./tokens/token-error.js";
 export type {
   StaleTokenEvent,
@@ -53,6 +56,11 @@ export type {
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
 export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Decision, DecisionEvent } from "./verification/decision.js";
+export type { DpopOptions } from "./verification/dpop/dpop-options.js";
+export { createMemoryReplayStore, type MemoryReplayStoreOptions } from "./verification/dpop/memory-replay-store.js";
+export { createNonceSource, type NonceSource, type NonceSourceOptions } from "./verification/dpop/nonce-source.js";
+export { createRedisReplayStore, type RedisReplayStoreOptions } from "./verification/dpop/redis-replay-store.js";
+export type { ReplayStore, ReplayVerdict } from "./verification/dpop/replay-store.js";
 export type { CallTransport, IncomingCall } from "./verification/incoming-call.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";

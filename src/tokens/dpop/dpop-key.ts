@@ -1,12 +1,15 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { generateKeyPairSync, KeyObject, type webcrypto } from "node:crypto";
+import { generateKeyPairSync, KeyObject } from "node:crypto";
 import type { JWK } from "jose";
 import { jwkThumbprint, requiredMembers } from "../../platform/jwk-thumbprint.js";
 
 /** A key pair of the Web Cryptography API. */
-export type DpopKeyPair = webcrypto.CryptoKeyPair;
+export interface DpopKeyPair {
+  readonly privateKey: CryptoKey;
+  readonly publicKey: CryptoKey;
+}
 
 /** The key that access tokens are bound to (RFC 9449). It shows its public part alone. */
 export interface DpopKey {
@@ -50,16 +53,14 @@ export function toDpopKey(pair: DpopKeyPair): DpopKey {
   return { thumbprint: jwkThumbprint({ ...publicJwk }), algorithm, publicJwk, pair: async () => pair };
 }
 
-function isKey(key: webcrypto.CryptoKey | undefined, type: webcrypto.KeyType): key is webcrypto.CryptoKey {
+function isKey(key: CryptoKey | undefined, type: KeyType): key is CryptoKey {
   return key instanceof CryptoKey && key.type === type;
 }
 
 const smallestRsaBits = 2048;
 
-function algorithmOf({ algorithm }: webcrypto.CryptoKey): string | undefined {
-  const { name, namedCurve, modulusLength, hash } = algorithm as Partial<
-    webcrypto.EcKeyAlgorithm & webcrypto.RsaHashedKeyAlgorithm
-  >;
+function algorithmOf({ algorithm }: CryptoKey): string | undefined {
+  const { name, namedCurve, modulusLength, hash } = algorithm as Partial<EcKeyAlgorithm & RsaHashedKeyAlgorithm>;
   if (name === "ECDSA") return { "P-256": "ES256", "P-384": "ES384", "P-521": "ES512" }[namedCurve ?? ""];
   if (name === "Ed25519") return name;
   const bits = hash?.name.replace("SHA-", "");
