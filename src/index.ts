@@ -25,7 +25,7 @@ export {
 } from "./rules/rule-set.js";
 export { clientIdOf } from "./rules/service-identity.js";
 export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
-export type { AccessToken, AccessTokenDetails } from "./tokens/access-token.js";
+export type { AccessToken } from "./tokens/access-token.js";
 export { type ClientAssertionOptions, clientAssertionFromFile } from "./tokens/credentials/client-assertion.js";
 export { type ClientSecretOptions, type ClientSecretSource, clientSecret } from "./tokens/credentials/client-secret.js";
 export type {
