@@ -18,7 +18,7 @@ export function isLoopbackTarget(target: string): boolean {
  * resolver's name.
  */
 export function originOfTarget(target: string, scheme: "http" | "https"): string | undefined {
-  const address = target.replace(/^dns:(\/\/[^/]*\/)?/, "");
+  const address = target.replace(/^(dns:(\/\/[^/]*\/)?|ipv[46]:)/, "");
   if (hostOf(address) === "") return undefined;
   // gRPC's default port, with TLS and without.
   const origin = /:\d+$/.test(address.replace(/^\[.*\]/, "")) ? `${scheme}://${address}` : `${scheme}://${address}:443`;
