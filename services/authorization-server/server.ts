@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
@@ -21,6 +22,8 @@ export interface AuthorizationServerOptions {
   readonly lifetimeSeconds?: number;
   /** How clients authenticate. By default, client_secret_basic with the development secret. */
   readonly clients?: ReadonlyMap<string, ClientRegistration>;
+  /** Whether DPoP proofs need a nonce (RFC 9449 §8). By default, not. */
+  readonly requireDpopNonce?: boolean;
   /** Whether credentials can be replaced while it runs. By default, not. */
   readonly replaceable?: boolean;
 }
@@ -50,7 +53,7 @@ export function developmentSecret(clientId: string): string {
 
 /**
  * Starts an authorization server on loopback: client credentials (RFC 6749 §4.4), resource indicators (RFC 8707), JWT
- * access tokens (RFC 9068) signed with ES256, opaque ones without a resource, introspection (RFC 7662).
+ * access tokens (RFC 9068) signed with ES256, opaque ones without a resource, DPoP (RFC 9449), introspection (RFC 7662).
  */
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const server = createServer();
@@ -96,6 +99,11 @@ async function createConfiguration(
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
+      // Tokens are bound to a key for clients that prove one.
+      dPoP: {
+        enabled: true,
+        ...(options.requireDpopNonce === true && { nonceSecret: randomBytes(32), requireNonce: () => true }),
+      },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       resourceIndicators: {
