@@ -147,6 +147,34 @@ describe.each(wires)("with a token that is bound to a key, on %s", (wire) => {
       expectNoSecret(error, goodToken, ...guard.calls.map(({ proof = "" }) => proof));
     });
 
+    it("is not made a third time for another token", async () => {
+      const { guard, clients, tokenSource } = await start(wire, [expired, "second"]);
+      guard.expired.add(expired).add("second");
+      const error = await connectErrorOf(call(clients));
+      expect(error.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "TOKEN_EXPIRED" }]);
+      expect(guard.calls).toHaveLength(2);
+      expect(tokenSource.refusals.map(({ token }) => token)).toEqual([expired]);
+    });
+
+    it("is not made a fourth time, when the other token expires as well", async () => {
+      const { guard, clients, tokenSource } = await start(wire, [expired, "second", "third"]);
+      guard.wantsNonce = true;
+      guard.expired.add(expired);
+      const { push } = guard.calls;
+      guard.calls.push = (...items) => {
+        if (items.some(({ refused }) => refused === "DPOP_NONCE_REQUIRED")) guard.expired.add("second");
+        return push.apply(guard.calls, items);
+      };
+      const error = await connectErrorOf(call(clients));
+      expect(error.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "TOKEN_EXPIRED" }]);
+      expect(guard.calls.map(({ refused }) => refused)).toEqual([
+        "TOKEN_EXPIRED",
+        "DPOP_NONCE_REQUIRED",
+        "TOKEN_EXPIRED",
+      ]);
+      expect(tokenSource.refusals.map(({ token }) => token)).toEqual([expired]);
+    });
+
     it("is not made again after a bad proof", async () => {
       const { guard, clients, entered } = await start(wire, [goodToken]);
       guard.origins = ["https://elsewhere.test"];

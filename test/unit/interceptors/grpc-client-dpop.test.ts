@@ -141,6 +141,34 @@ describe("a grpc-js client with tokens that are bound to a key", () => {
       expectNoSecret(error, goodToken, ...guard.calls.map(({ proof = "" }) => proof));
     });
 
+    it("not a third time for another token", async () => {
+      const { guard, clients, tokenSource } = await start([expired, "second"]);
+      guard.expired.add(expired).add("second");
+      const error = await statusOf(call(clients));
+      expect(seenIn(error)).toMatchObject({ errorInfos: [{ reason: "TOKEN_EXPIRED" }] });
+      expect(guard.calls).toHaveLength(2);
+      expect(tokenSource.refusals.map(({ token }) => token)).toEqual([expired]);
+    });
+
+    it("not a fourth time, when the other token expires as well", async () => {
+      const { guard, clients, tokenSource } = await start([expired, "second", "third"]);
+      guard.wantsNonce = true;
+      guard.expired.add(expired);
+      const { push } = guard.calls;
+      guard.calls.push = (...items) => {
+        if (items.some(({ refused }) => refused === "DPOP_NONCE_REQUIRED")) guard.expired.add("second");
+        return push.apply(guard.calls, items);
+      };
+      const error = await statusOf(call(clients));
+      expect(seenIn(error)).toMatchObject({ errorInfos: [{ reason: "TOKEN_EXPIRED" }] });
+      expect(guard.calls.map(({ refused }) => refused)).toEqual([
+        "TOKEN_EXPIRED",
+        "DPOP_NONCE_REQUIRED",
+        "TOKEN_EXPIRED",
+      ]);
+      expect(tokenSource.refusals.map(({ token }) => token)).toEqual([expired]);
+    });
+
     it("not again after a bad proof", async () => {
       const { guard, clients, entered } = await start([goodToken]);
       guard.origins = ["https://elsewhere.test"];

@@ -32,6 +32,16 @@ describe("a replay store in memory", () => {
     }
   });
 
+  it("does not forget what came again after it had expired", () => {
+    const clock = createFakeClock();
+    const store = createMemoryReplayStore({ clock });
+    expect(store.add("a", 1_000)).toBe("new");
+    clock.advance(2_000);
+    expect(store.add("a", 60_000)).toBe("new");
+    clock.advance(2_000);
+    expect(store.add("a", 60_000)).toBe("seen");
+  });
+
   it("is full rather than forgetful: nobody can push a proof out of it", () => {
     const clock = createFakeClock();
     const store = createMemoryReplayStore({ maxEntries: 2, clock });
