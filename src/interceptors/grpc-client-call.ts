@@ -173,7 +173,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   #attempt(token: AccessToken, isFirst: boolean): InterceptingListener {
     return {
       onReceiveMetadata: (metadata) => {
-        this.#noteNonce(token, nonceIn(metadata));
+        if (token.dpop !== undefined) this.#noteNonce(token.dpop, nonceIn(metadata));
         if (this.#recorded === undefined) this.#listener.onReceiveMetadata(metadata);
         else this.#held.push(() => this.#listener.onReceiveMetadata(metadata));
       },
@@ -200,7 +200,8 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   /** Learns from the status of an attempt, and makes the call again if that may help. Returns whether it does. */
   #tryAgain(token: AccessToken, isFirst: boolean, received: StatusObject): boolean {
     const otherMayDo = isFirst && this.#learn(token, received);
-    const nonceMayDo = this.#noteNonce(token, requiredNonceIn(received, this.#options.requirement.audience));
+    const { audience } = this.#options.requirement;
+    const nonceMayDo = token.dpop !== undefined && this.#noteNonce(token.dpop, requiredNonceIn(received, audience));
     if (this.#recorded === undefined || this.#cancelled.signal.aborted) return false;
     if (otherMayDo) this.#retry(token, received);
     else if (nonceMayDo && this.#mayAddNonce) this.#addNonce(token, isFirst);
@@ -243,10 +244,10 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   }
 
   /** Notes a nonce for further proofs. Returns whether there is one to note. */
-  #noteNonce({ dpop }: AccessToken, nonce: string | undefined): boolean {
+  #noteNonce(binding: TokenBinding, nonce: string | undefined): boolean {
     const { url } = this.#options;
-    if (dpop === undefined || nonce === undefined || url === undefined) return false;
-    dpop.noteNonce(url, nonce);
+    if (nonce === undefined || url === undefined) return false;
+    binding.noteNonce(url, nonce);
     return true;
   }
 
