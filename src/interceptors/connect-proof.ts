@@ -2,7 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import type { StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type StreamRequest,
+  type StreamResponse,
+  type UnaryRequest,
+  type UnaryResponse,
+} from "@connectrpc/connect";
 import type { AccessToken } from "../tokens/access-token.js";
 import type { TokenBinding } from "../tokens/dpop/token-binding.js";
 import { requiredNonce } from "./connect-error.js";
@@ -11,10 +18,15 @@ import { dpopNonceHeader } from "./outcome.js";
 type Request = UnaryRequest | StreamRequest;
 type Response = UnaryResponse | StreamResponse;
 
-/** Puts a proof for this attempt into a request (RFC 9449 §7.1). */
+/** Puts a proof for this attempt into a request (RFC 9449 §7.1). Throws a ConnectError if none can be made. */
 export async function addProof(request: Request, binding: TokenBinding, useHttpGet: boolean): Promise<void> {
   const method = willBeGet(request, useHttpGet) ? "GET" : request.requestMethod;
-  request.header.set("dpop", await binding.prove({ method, url: request.url }));
+  try {
+    request.header.set("dpop", await binding.prove({ method, url: request.url }));
+  } catch {
+    // Nothing of the error: who keeps the key may put anything into it.
+    throw new ConnectError("no DPoP proof can be made with the key of the token source", Code.Internal);
+  }
 }
 
 // The transport makes a GET of a request when its interceptors are through with it.

@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { createClient } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { describe, expect, it } from "vitest";
 import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
@@ -264,6 +264,18 @@ describe("with a token that is bound to a key", () => {
     ]);
     await unary?.call(clientsOn(transport));
     expect(guard.calls.map(({ refused }) => refused)).toEqual([undefined, undefined]);
+  });
+
+  it.each(calls)("a $kind ends, and says no more, if its proof cannot be made", async ({ call }) => {
+    const { guard, clients, binder } = await start("Connect", [goodToken]);
+    binder.key.pair = () => Promise.reject(new Error("s3cr3t"));
+    const error = await connectErrorOf(call(clients));
+    expect(error).toMatchObject({
+      code: Code.Internal,
+      rawMessage: "no DPoP proof can be made with the key of the token source",
+    });
+    expectNoSecret(error, "s3cr3t", goodToken);
+    expect(guard.calls).toEqual([]);
   });
 
   it("a call that brings its own authorization keeps it, and gets no proof", async () => {
