@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { compactVerify } from "jose";
 import type { Clock } from "../../platform/clock.js";
 import type { CallTransport } from "../incoming-call.js";
+import { decodeJwt } from "../jwt.js";
 import type { TokenRefusal } from "../refusal.js";
 import { type DpopOptions, type DpopSettings, validateDpopOptions } from "./dpop-options.js";
 import { findClaimProblem, type Proof, readProof } from "./proof.js";
@@ -66,7 +67,7 @@ export function createDpopVerifier(options: DpopVerifierOptions): DpopVerifier {
       const [sent, ...others] = transport.dpopProofs;
       if (sent === undefined) return invalidProof("the call has no DPoP header", settings);
       if (others.length > 0) return invalidProof("the call has more than one DPoP header", settings);
-      const proof = readProof(sent, settings);
+      const proof = readProof(sent, settings, decodeJwt);
       if (typeof proof === "string") return invalid(proof);
       if (proof.key.thumbprint !== jkt) return invalid("is made with another key than the one of the access token");
       const { httpMethod, path } = transport;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createHash } from "node:crypto";
-import { decodeJwt } from "../jwt.js";
+import type { UnverifiedJwt } from "../jwt.js";
 import type { DpopSettings } from "./dpop-options.js";
 import { type ProofKey, readProofKey } from "./proof-key.js";
 import { isTargetUri } from "./target-uri.js";
@@ -20,9 +20,13 @@ export interface Proof {
 }
 
 /** Takes a proof apart (RFC 9449 §4.2); a string says why it is none: "has ...", "is ...". */
-export function readProof(proof: string, { algorithms }: DpopSettings): Proof | string {
+export function readProof(
+  proof: string,
+  { algorithms }: DpopSettings,
+  decode: (jwt: string) => UnverifiedJwt | string,
+): Proof | string {
   if (proof.length > maxProofLength) return `is longer than ${maxProofLength} characters`;
-  const jwt = decodeJwt(proof);
+  const jwt = decode(proof);
   if (typeof jwt === "string") return `is not a JWT: ${jwt.replace("the token", "the proof")}`;
   const { typ, alg, jwk } = jwt.header;
   if (typ !== "dpop+jwt") return "has a typ that is not dpop+jwt";
