@@ -3,6 +3,7 @@
 
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import { jwkThumbprint, requiredMembers } from "../../platform/jwk-thumbprint.js";
+import { isSmallOrder } from "../weak-key.js";
 
 /** The public key in the header of a proof. */
 export interface ProofKey {
@@ -41,7 +42,7 @@ export function readProofKey(value: unknown, algorithm: string): ProofKey | stri
     if (typeof part !== "string" || !base64url.test(part)) return `has a jwk without a proper ${member}`;
     jwk[member] = part;
   }
-  const weakness = type.kty === "RSA" ? findRsaWeakness(jwk) : undefined;
+  const weakness = type.kty === "RSA" ? findRsaWeakness(jwk) : findOkpWeakness(jwk);
   return weakness ?? { thumbprint: jwkThumbprint(jwk), jwk: jwk as JWK };
 }
 
@@ -57,6 +58,10 @@ function findRsaWeakness({ n = "", e = "" }: Readonly<Record<string, string>>): 
   // With 1, everybody can sign.
   const isSafe = exponent > 2n && exponent % 2n === 1n && exponent.toString(2).length <= maxExponentBits;
   return isSafe ? undefined : "has an RSA key with an unsafe exponent";
+}
+
+function findOkpWeakness({ kty, x = "" }: Readonly<Record<string, string>>): string | undefined {
+  return kty === "OKP" && isSmallOrder(x) ? "has a key for which everybody can sign" : undefined;
 }
 
 function toInteger(encoded: string): bigint {

@@ -215,6 +215,16 @@ describe("the signature of a proof", () => {
     );
   });
 
+  it("must not be made with an Ed25519 key of small order, for which everybody can sign", async () => {
+    const key = await mintKey("Ed25519", "proof");
+    const neutral = Buffer.alloc(32);
+    neutral.writeUInt8(1, 0);
+    const weak = await toProofKey({ ...key, publicJwk: { ...key.publicJwk, x: neutral.toString("base64url") } });
+    expect(await bench.check(bench.mint({}, weak), { jkt: weak.jkt })).toEqual(
+      invalidProof("the DPoP proof has a key for which everybody can sign"),
+    );
+  });
+
   it("must not be made with an RSA key that takes long to verify with", async () => {
     const rsa = await mintKey("RS256", "proof");
     const n = Buffer.alloc(1_025, 0xff).toString("base64url");
