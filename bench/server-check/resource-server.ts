@@ -1,7 +1,12 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
 import { PaymentService } from "../../src/gen/payment/v1/payment_pb.js";
 import { createResourceServer, type DecisionEvent, type ResourceServer } from "../../src/index.js";
 
@@ -43,5 +48,8 @@ async function createMetrics(): Promise<ServerMetrics | undefined> {
   const entry: Readonly<Record<string, unknown>> = await import("../../src/opentelemetry.js");
   const create = entry["createServerMetrics"];
   if (typeof create !== "function") return undefined;
-  return create({ meterProvider: new MeterProvider() }) as ServerMetrics;
+  // Without a reader, the SDK would record nothing.
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
+  return create({ meterProvider: new MeterProvider({ readers: [reader] }) }) as ServerMetrics;
 }
