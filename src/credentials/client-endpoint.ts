@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Configuration, ServerMetadata } from "openid-client";
-import { configureRequest, discover, isConfidential } from "../discovery/discovery.js";
+import { configureRequest, discover, isConfidential, isDowngrade } from "../discovery/discovery.js";
 import { DiscoveryError } from "../discovery/discovery-failure.js";
 import type { Clock } from "../platform/clock.js";
 import type { Provider } from "../providers/provider.js";
@@ -87,11 +87,6 @@ async function discoverEndpoint(options: ClientEndpointOptions): Promise<ServerM
     }
   }
   return metadata;
-}
-
-// An issuer with TLS is asked with TLS only, even on loopback.
-function isDowngrade(issuer: string, location: string): boolean {
-  return new URL(issuer).protocol === "https:" && new URL(location).protocol === "http:";
 }
 
 function failDiscovery(error: unknown): never {

@@ -46,6 +46,11 @@ export function isConfidential(url: URL): boolean {
 // Real ones have some kilobytes.
 const maxMetadataBytes = 262_144;
 
+/** Whether an issuer with TLS names a place without, which is not to be asked, not even on loopback. */
+export function isDowngrade(issuer: string, location: string): boolean {
+  return new URL(issuer).protocol === "https:" && new URL(location).protocol === "http:";
+}
+
 /**
  * Fetches the metadata of an authorization server (OpenID Connect Discovery 1.0 §4) and checks that it is the one
  * asked for.

@@ -57,7 +57,8 @@ export function checkClaims(claims: Claims, rules: ClaimRules): CheckedClaims | 
 /** An ID token, a logout token or a DPoP proof has another type, or none: it is no access token (RFC 8725 §3.11). */
 export function checkType(typ: unknown, types: readonly string[]): TokenRefusal | undefined {
   const type = readType(typ);
-  return type !== undefined && types.includes(type) ? undefined : invalid(`typ is not ${types.join(" or ")}`);
+  if (type !== undefined && types.includes(type)) return undefined;
+  return invalid(`typ is not ${types.map((allowed) => allowed || "absent").join(" or ")}`);
 }
 
 /** Claims that only ID tokens (OpenID Connect Core §2, §3.3.2.11) and security events (RFC 8417) have. */

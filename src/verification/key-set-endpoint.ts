@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createRemoteJWKSet, customFetch, errors, type JSONWebKeySet, type RemoteJWKSet } from "jose";
-import { discover, isConfidential } from "../discovery/discovery.js";
+import { discover, isConfidential, isDowngrade } from "../discovery/discovery.js";
 import { DiscoveryError, networkReason } from "../discovery/discovery-failure.js";
 import { boundedFetch } from "../platform/bounded-fetch.js";
 import type { Clock } from "../platform/clock.js";
@@ -56,10 +56,10 @@ async function discoverKeySet(options: KeySetEndpointOptions): Promise<RemoteJWK
     throw new DiscoveryError("refused", `the metadata of ${options.issuer} names no jwks_uri`);
   }
   const url = new URL(location);
-  if (!isConfidential(url)) {
+  if (!isConfidential(url) || isDowngrade(options.issuer, location)) {
     throw new DiscoveryError(
       "refused",
-      `the jwks_uri of ${options.issuer} is plain http; that is allowed for loopback only`,
+      `the jwks_uri of ${options.issuer} is plain http; that is allowed for issuers on loopback only`,
     );
   }
   const send = boundedFetch(options.fetch, maxBytes);

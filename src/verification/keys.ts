@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { DiscoveryError } from "../discovery/discovery-failure.js";
-import { elapsed } from "../platform/clock.js";
+import { type Clock, elapsed } from "../platform/clock.js";
+import { ageOf, type Moment, momentOf, never } from "../platform/moment.js";
 import { createKeySetEndpoint, type KeySetEndpointOptions } from "./key-set-endpoint.js";
 import { noKeys, type PublishedKey, type PublishedKeys } from "./published-keys.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
@@ -17,8 +18,8 @@ export interface KeySource {
   load(): Promise<void>;
   /** What a key proved is believed as long as the key is published. */
   proofBy(key: PublishedKey): Proof;
-  /** Whether there are keys that can be used. */
-  readonly isReady: boolean;
+  /** Whether there are keys that can be used. Starts to fetch them if it is time to: nobody else may be calling. */
+  isReady(): boolean;
   /** Until when the keys do if they cannot be fetched any more, in milliseconds since the Unix epoch. */
   readonly usableUntil: number;
 }
@@ -40,6 +41,10 @@ const unknownKeyCooldownMs = 30_000;
 // Keys of this age are fetched anew, so that a withdrawn key is not trusted for long.
 const refreshAfterMs = 600_000;
 
+// After a quiet spell, calls wait a moment for fresh keys: a key may have been withdrawn long ago. Not in an outage.
+const waitAfterMs = 1_200_000;
+const longestWaitMs = 1_000;
+
 // How long the last good keys do while they cannot be fetched anew.
 const usableForMs = 3_600_000;
 
@@ -52,30 +57,25 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   const endpoint = createKeySetEndpoint(options);
   const report = createReporter(options);
   let published: PublishedKeys = noKeys;
-  let fetchedAt = Number.NEGATIVE_INFINITY;
-  let lookedForUnknownAt = Number.NEGATIVE_INFINITY;
-  let failure: { readonly error: DiscoveryError; readonly at: number } | undefined;
+  let fetchedAt = never;
+  let lookedForUnknownAt = never;
+  let failure: { readonly error: DiscoveryError; readonly at: Moment } | undefined;
   let refreshing: Promise<TokenRefusal | undefined> | undefined;
 
-  // What lies in the future, after the clock was set back, was not just now.
-  function isWithin(at: number, ms: number): boolean {
-    const age = clock.now() - at;
-    return age >= 0 && age < ms;
-  }
-
+  const isWithin = (moment: Moment, ms: number): boolean => ageOf(moment, clock) < ms;
   const isOlderThan = (ms: number): boolean => !isWithin(fetchedAt, ms);
 
   async function fetchKeys(): Promise<void> {
     const startedAt = elapsed(clock);
     try {
       published = published.replace(await endpoint.fetch());
-      fetchedAt = clock.now();
+      fetchedAt = momentOf(clock);
       failure = undefined;
-      report(startedAt, published.size);
+      report(startedAt, published);
     } catch (error) {
       if (!(error instanceof DiscoveryError)) throw error;
-      failure = { error, at: clock.now() };
-      report(startedAt, published.size, error);
+      failure = { error, at: momentOf(clock) };
+      report(startedAt, published, error);
       throw error;
     }
   }
@@ -94,11 +94,22 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   }
 
   async function findAfterRefresh(alg: string, kid: string | undefined): Promise<Found> {
-    lookedForUnknownAt = clock.now();
+    lookedForUnknownAt = momentOf(clock);
     const refusal = await refresh();
     if (refusal !== undefined && (isOlderThan(usableForMs) || published.find(alg, kid).length === 0)) return refusal;
     const found = published.find(alg, kid);
     return found.length === 0 ? unknownKey : found;
+  }
+
+  function findNow(alg: string, kid: string | undefined): Found | Promise<Found> {
+    const found = published.find(alg, kid);
+    if (found.length > 0) return found;
+    return isWithin(lookedForUnknownAt, unknownKeyCooldownMs) ? unknownKey : findAfterRefresh(alg, kid);
+  }
+
+  async function findAfterWait(alg: string, kid: string | undefined): Promise<Found> {
+    await waitBriefly(refresh(), longestWaitMs, clock);
+    return await findNow(alg, kid);
   }
 
   // Nobody waits while the last good keys do.
@@ -107,11 +118,14 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   }
 
   const proofs = new WeakMap<PublishedKey, Proof>();
+  let lookedAt = Number.NaN;
 
   function createProof(key: PublishedKey): Proof {
     const proof: Proof = {
-      isBelieved() {
-        refreshIfDue();
+      isBelieved(now) {
+        // Looked at once in a millisecond: this is asked with every call.
+        if (now !== lookedAt) refreshIfDue();
+        lookedAt = now;
         return key.isPublished;
       },
     };
@@ -122,20 +136,32 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   return {
     find(alg, kid) {
       if (isOlderThan(usableForMs)) return findAfterRefresh(alg, kid);
+      if (isOlderThan(waitAfterMs) && failure === undefined) return findAfterWait(alg, kid);
       refreshIfDue();
-      const found = published.find(alg, kid);
-      if (found.length > 0) return found;
-      return isWithin(lookedForUnknownAt, unknownKeyCooldownMs) ? unknownKey : findAfterRefresh(alg, kid);
+      return findNow(alg, kid);
     },
     load: fetchKeys,
     proofBy: (key) => proofs.get(key) ?? createProof(key),
-    get isReady() {
+    isReady() {
+      refreshIfDue();
       return published.size > 0 && !isOlderThan(usableForMs);
     },
     get usableUntil() {
-      return fetchedAt + usableForMs;
+      return fetchedAt.wall + usableForMs;
     },
   };
+}
+
+/** Waits for something, but not for long. */
+function waitBriefly(task: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(ms, resolve);
+    const finish = (): void => {
+      cancel();
+      resolve();
+    };
+    task.then(finish, finish);
+  });
 }
 
 function unavailable(error: unknown): TokenRefusal {
@@ -144,13 +170,14 @@ function unavailable(error: unknown): TokenRefusal {
 }
 
 function createReporter({ issuer, clock, onEvent }: KeySourceOptions) {
-  return (startedAt: number, keys: number, error?: DiscoveryError): void =>
+  return (startedAt: number, { size, unusable }: PublishedKeys, error?: DiscoveryError): void =>
     onEvent({
       kind: "keys",
       issuer,
       outcome: error === undefined ? "refreshed" : "failed",
       durationMs: elapsed(clock) - startedAt,
-      keys,
+      keys: size,
+      unusable,
       cause: error?.message,
     });
 }

@@ -1,6 +1,8 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Clock } from "../platform/clock.js";
+import { ageOf, momentOf } from "../platform/moment.js";
 import { claimRules } from "./claim-rules.js";
 import { checkClaims } from "./claims.js";
 import { createIntrospector, type Introspector } from "./introspection/introspector.js";
@@ -19,8 +21,11 @@ export interface OpaqueVerifier {
   load(): Promise<void>;
 }
 
-// How long an answer is believed is said with the answer.
-const answered: Proof = { isBelieved: () => true };
+/** An answer is believed until it has to be asked for again, by whichever clock that is earlier. */
+function createProof({ usableUntil }: Introspected, clock: Clock): Proof {
+  const now = momentOf(clock);
+  return { isBelieved: () => ageOf(now, clock) < usableUntil - now.wall };
+}
 
 /** Creates a verifier for opaque tokens; `undefined` if no issuer is to be asked. */
 export function createOpaqueVerifier(options: VerifierOptions): OpaqueVerifier | undefined {
@@ -49,7 +54,12 @@ function verifyOpaque(
     const claims = completeAnswer(answer.claims, trusted);
     const checked = checkClaims(claims, claimRules(trusted, audience, options));
     if ("reason" in checked) return checked;
-    return { claims: checked, source: claims, proof: answered, usableUntil: answer.usableUntil };
+    return {
+      claims: checked,
+      source: claims,
+      proof: createProof(answer, options.clock),
+      usableUntil: answer.usableUntil,
+    };
   };
   const answer = introspector.introspect(token);
   return answer instanceof Promise ? answer.then(check) : check(answer);

@@ -15,6 +15,8 @@ export interface PublishedKey {
 /** The keys of an issuer that can be used, as it published them last. */
 export interface PublishedKeys {
   readonly size: number;
+  /** Why some that are published cannot be used, with their key ids. */
+  readonly unusable: readonly string[];
   /** Those for an algorithm (RFC 7518 §3.1) with a key id; without one, all for the algorithm. */
   find(alg: string, kid: string | undefined): readonly PublishedKey[];
   /** The next keys. Those that are not among them are not published any more. */
@@ -22,14 +24,14 @@ export interface PublishedKeys {
 }
 
 /** No keys yet. */
-export const noKeys: PublishedKeys = createPublishedKeys(new Map());
+export const noKeys: PublishedKeys = createPublishedKeys(new Map(), []);
 
 interface KeyRecord extends PublishedKey {
   readonly jwk: JWK;
   isPublished: boolean;
 }
 
-function createPublishedKeys(records: ReadonlyMap<string, KeyRecord>): PublishedKeys {
+function createPublishedKeys(records: ReadonlyMap<string, KeyRecord>, unusable: readonly string[]): PublishedKeys {
   const all = [...records.values()];
   const byId = new Map<string, KeyRecord[]>();
   for (const record of all) {
@@ -38,18 +40,20 @@ function createPublishedKeys(records: ReadonlyMap<string, KeyRecord>): Published
   }
   return {
     size: all.length,
+    unusable,
     find(alg, kid) {
       const named = kid === undefined ? all : (byId.get(kid) ?? []);
       return named.filter(({ jwk }) => mayVerify(jwk, alg));
     },
     replace({ keys }) {
       const next = new Map<string, KeyRecord>();
-      for (const jwk of keys.filter(isUsable)) {
+      const problems = keys.flatMap(describeWeakness);
+      for (const jwk of keys.filter((each) => findKeyWeakness(each) === undefined)) {
         const identity = identityOf(jwk);
         next.set(identity, records.get(identity) ?? createRecord(jwk));
       }
       for (const [identity, record] of records) record.isPublished = next.has(identity);
-      return createPublishedKeys(next);
+      return createPublishedKeys(next, problems.slice(0, maxTold));
     },
   };
 }
@@ -66,8 +70,15 @@ function mayVerify({ kty, alg, use, key_ops: operations }: JWK, wanted: string):
   );
 }
 
-function isUsable(jwk: JWK): boolean {
-  return findKeyWeakness(jwk) === undefined;
+// Enough to see what is wrong; whoever publishes keys must not fill a log.
+const maxTold = 10;
+const maxKeyId = 100;
+
+function describeWeakness(jwk: JWK): readonly string[] {
+  const weakness = findKeyWeakness(jwk);
+  if (weakness === undefined) return [];
+  const name = typeof jwk.kid === "string" ? jwk.kid.slice(0, maxKeyId) : "a key without a kid";
+  return [`${name}: ${weakness}`];
 }
 
 // All that decides what a key is good for. A key whose key id moved on to another one is another key.

@@ -21,14 +21,16 @@ export interface ResourceServer {
   readonly clock: Clock;
   /** How far clocks may be apart, in milliseconds. */
   readonly clockToleranceMs: number;
+  /** Whether refusals count; otherwise calls are let through, and streams go on. */
+  readonly enforces: boolean;
   /**
    * Fetches the issuers' metadata and keys now, so that the first call need not wait and a wrong issuer shows at start.
    * Throws a DiscoveryError.
    */
   ready(): Promise<void>;
   /**
-   * The issuers whose tokens cannot be verified at the moment, because their keys are not there: for a readiness check.
-   * Empty once all is well. Asks nobody.
+   * The issuers whose JWTs cannot be verified at the moment, because their keys are not there: for a readiness check. Empty
+   * once all is well. Does not wait, but has keys that are missing or old fetched.
    */
   unreadyIssuers(): readonly string[];
   /** Decides a call; at once if its token is known. Never throws for what a caller sends. */
@@ -64,7 +66,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     report?.({ call, rule, verdict, tokenCheck, refusal });
     if (refusal !== undefined && enforces) return { allowed: false, refusal: withScheme(refusal, call, dpop) };
     const principal = isPrincipal(verdict) ? verdict : undefined;
-    const dpopNonce = nonceFor(principal, dpop);
+    const dpopNonce = refusal?.dpopNonce ?? nonceFor(principal, dpop);
     return dpopNonce === undefined ? { allowed: true, rule, principal } : { allowed: true, rule, principal, dpopNonce };
   }
 
@@ -85,6 +87,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     rules,
     clock,
     clockToleranceMs,
+    enforces,
     ready: () => verifiers.load(),
     unreadyIssuers: () => verifiers.unready(),
     authorize(call) {

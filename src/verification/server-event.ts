@@ -22,6 +22,8 @@ export interface KeysEvent {
   readonly durationMs: number;
   /** How many keys of the issuer are in use after it. */
   readonly keys: number;
+  /** Why keys that are published cannot be used, such as "old-key: has 1024 bits, where 2048 are needed". */
+  readonly unusable: readonly string[];
   /** With "failed": why. */
   readonly cause?: string | undefined;
 }

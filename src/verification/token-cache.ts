@@ -17,8 +17,11 @@ export interface CachedToken {
 
 /** What proved a token: a key, an answer. */
 export interface Proof {
-  /** Whether it is still believed. Asked with every hit, which is when fresh keys get fetched as well. */
-  isBelieved(): boolean;
+  /**
+   * Whether it is still believed, now, in milliseconds since the Unix epoch. Asked with every hit, which is when fresh keys
+   * get fetched as well.
+   */
+  isBelieved(now: number): boolean;
 }
 
 /** Verified tokens by the credentials that carried them. */
@@ -80,7 +83,7 @@ export function createTokenCache(maxTokens: number): TokenCache {
     get(credentials, now) {
       const entry = find(credentials);
       if (entry === undefined) return undefined;
-      if (now < entry.validFrom || now >= entry.validUntil || !entry.proof.isBelieved()) {
+      if (now < entry.validFrom || now >= entry.validUntil || !entry.proof.isBelieved(now)) {
         drop(entry);
         return undefined;
       }

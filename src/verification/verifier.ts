@@ -68,7 +68,7 @@ export function createVerifiers(options: VerifierOptions): Verifiers {
       const failed = loads.find((load) => load.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     },
-    unready: () => [...issuers.values()].filter(({ keys }) => !keys.isReady).map(({ trusted }) => trusted.issuer),
+    unready: () => [...issuers.values()].filter(({ keys }) => !keys.isReady()).map(({ trusted }) => trusted.issuer),
   };
 }
 

@@ -48,6 +48,8 @@ export interface StubResourceServerOptions {
   readonly keeping?: readonly DescMethod[];
   /** By default, 5,000. */
   readonly clockToleranceMs?: number;
+  /** Whether refusals count. By default, they do. */
+  readonly enforces?: boolean;
 }
 
 /** Creates a stub. Rules are real ones; what is not the good token or one that is known to be refused is invalid. */
@@ -75,6 +77,7 @@ export function createStubResourceServer(options: StubResourceServerOptions): St
     rules,
     clock,
     clockToleranceMs,
+    enforces: options.enforces ?? true,
     calls,
     before() {},
     ready: async () => {},

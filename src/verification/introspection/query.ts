@@ -4,13 +4,13 @@
 import { ClientRequestFailure, unsendable } from "../../credentials/client-request-failure.js";
 import type { Clock } from "../../platform/clock.js";
 import { createHarmlessListener } from "../../platform/listener.js";
+import { type Moment, momentOf } from "../../platform/moment.js";
 import { invalid } from "../refusal.js";
 import type { IntrospectionEvent } from "../server-event.js";
 import type { Attempt, CoolDown } from "./cool-down.js";
 import type { IntrospectionEndpoint } from "./introspection-endpoint.js";
 import type { IntrospectorSettings } from "./introspection-options.js";
 import { unavailable, type Verdict } from "./verdict.js";
-import { type Moment, momentOf } from "./verdict-cache.js";
 
 /** A verdict, and how long it holds. */
 export interface QueryResult {

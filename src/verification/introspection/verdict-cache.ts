@@ -2,20 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Clock } from "../../platform/clock.js";
+import { ageOf, type Moment } from "../../platform/moment.js";
 import { createLruMap } from "./lru-map.js";
 import type { Verdict } from "./verdict.js";
-
-/** A moment, by both clocks. */
-export interface Moment {
-  readonly wall: number;
-  readonly monotonic: number;
-}
-
-/** What both clocks say now. */
-export function momentOf(clock: Clock): Moment {
-  const wall = clock.now();
-  return { wall, monotonic: clock.monotonic?.() ?? wall };
-}
 
 /** Verdicts that can still be used, by the hash of their token. */
 export interface VerdictCache {
@@ -35,13 +24,7 @@ export function createVerdictCache(maxTokens: number, clock: Clock): VerdictCach
   const active = createLruMap<Entry>(maxTokens);
   const others = createLruMap<Entry>(maxTokens);
 
-  // Whichever clock says that more time has passed is right: the wall clock may be set back, the other one may stop while
-  // the machine sleeps. An answer from the future is none.
-  function isUsable({ askedAt, lifetimeMs }: Entry): boolean {
-    const now = momentOf(clock);
-    const age = now.wall - askedAt.wall;
-    return age >= 0 && Math.max(age, now.monotonic - askedAt.monotonic) < lifetimeMs;
-  }
+  const isUsable = ({ askedAt, lifetimeMs }: Entry): boolean => ageOf(askedAt, clock) < lifetimeMs;
 
   return {
     get(key) {

@@ -28,7 +28,7 @@ export const paymentAudience = "https://payment-service.internal";
 export const inventoryAudience = "https://inventory-service.internal";
 
 /** Streams that a test closes or keeps, whatever their protos say. */
-export type StreamOptions = Pick<StubResourceServerOptions, "closing" | "keeping">;
+export type StreamOptions = Pick<StubResourceServerOptions, "closing" | "keeping" | "enforces">;
 
 /** The resource server of the payment and the inventory service, with public health beside them. */
 export function createResourceServer(streams: StreamOptions = {}): StubResourceServer {

@@ -160,6 +160,15 @@ describe.each(duplexWires)("a stream that ends with its token, on %s", (wire) =>
       expect(signal.reason).not.toMatchObject({ code: Code.Unauthenticated });
     });
 
+    it("goes on where refusals do not count", async () => {
+      const { inside, handlers } = behaving(async () => {});
+      const { server, resourceServer } = await startBench(handlers, { closing, enforces: false });
+      const ended = call(clientsOf(server, wire, goodToken));
+      await inside.entered.promise;
+      expect(resourceServer.clock.pending).toBe(0);
+      await ended;
+    });
+
     it("leaves no timer behind when it fails before", async () => {
       const { handlers } = behaving(() => Promise.reject(new ConnectError("no stock", Code.NotFound)));
       const { server, resourceServer } = await startBench(handlers, { closing });

@@ -234,6 +234,15 @@ describe.each(streams)("a $kind that ends with its token", ({ audience, call }) 
     expect(resourceServer.calls).toHaveLength(1);
   });
 
+  it("goes on where refusals do not count", async () => {
+    const { entered, handlers } = behaving((_call, end) => end());
+    const { target, resourceServer } = await startGrpcBench(handlers, { streams: { closing, enforces: false } });
+    const ended = call(grpcClientsOf(target), bringing(goodToken));
+    await entered.promise;
+    expect(resourceServer.clock.pending).toBe(0);
+    await ended;
+  });
+
   it("leaves no timer behind when it fails before", async () => {
     const own = Object.assign(new Error("no stock"), { code: Status.NOT_FOUND });
     const { handlers } = behaving((_call, end) => end(own));

@@ -224,8 +224,8 @@ describe("metrics of verification, keys and introspection", () => {
       "key.refresh.duration": duration,
       "key.count": keys,
     } = await record(
-      { kind: "keys", issuer, outcome: "refreshed", durationMs: 40, keys: 3 },
-      { kind: "keys", issuer, outcome: "failed", durationMs: 10_000, keys: 2, cause: "timed out" },
+      { kind: "keys", issuer, outcome: "refreshed", durationMs: 40, keys: 3, unusable: [] },
+      { kind: "keys", issuer, outcome: "failed", durationMs: 10_000, keys: 2, unusable: [], cause: "timed out" },
     );
     const refreshed = { ...common, outcome: "refreshed" };
     const failed = { ...common, outcome: "failed" };
@@ -245,8 +245,8 @@ describe("metrics of verification, keys and introspection", () => {
 
   it("keep the keys of two issuers on one host apart", async () => {
     const { "key.count": keys } = await record(
-      { kind: "keys", issuer, outcome: "refreshed", durationMs: 40, keys: 3 },
-      { kind: "keys", issuer: `${issuer}-more`, outcome: "refreshed", durationMs: 40, keys: 1 },
+      { kind: "keys", issuer, outcome: "refreshed", durationMs: 40, keys: 3, unusable: [] },
+      { kind: "keys", issuer: `${issuer}-more`, outcome: "refreshed", durationMs: 40, keys: 1, unusable: [] },
     );
     expect(keys?.points.map(({ value }) => value)).toEqual([3, 1]);
   });

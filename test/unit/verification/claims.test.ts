@@ -125,7 +125,7 @@ describe("checkClaims", () => {
       const provider = { ...standardProvider, types: [""] };
       expect(principal(claimsWith(), { typ: undefined, provider }).clientId).toBe("order-service");
       for (const typ of [null, 7, ["at+jwt"], "JWT"]) {
-        expect(check(claimsWith(), { typ, provider })).toEqual(invalidBecause("typ is not "));
+        expect(check(claimsWith(), { typ, provider })).toEqual(invalidBecause("typ is not absent"));
       }
     });
 

@@ -10,7 +10,7 @@ import {
   type IssuerOptions,
 } from "../../../src/verification/trusted-issuer.js";
 import { createVerifiers } from "../../../src/verification/verifier.js";
-import { createFakeClock } from "../../support/fake-clock.js";
+import { createFakeClock, settle } from "../../support/fake-clock.js";
 import { createIssuer, down, mintKey, signToken, type TestIssuer, type TestKey } from "../../support/issuer.js";
 import {
   audience,
@@ -132,6 +132,14 @@ describe("a verifier of several issuers", () => {
 });
 
 describe("unready", () => {
+  it("has keys that are missing fetched, for a probe may be the only caller", async () => {
+    const { unready, issuer } = createBench();
+    expect(unready()).toEqual([issuerUrl]);
+    await settle();
+    expect(unready()).toEqual([]);
+    expect(issuer.counts.jwks).toBe(1);
+  });
+
   it("has an issuer again once its keys are too old to be used", async () => {
     const { load, unready, clock } = createBench();
     await load();

@@ -251,6 +251,47 @@ describe("an unknown key", () => {
   });
 });
 
+describe("keys after a quiet spell", () => {
+  const minute = 60_000;
+
+  it("are waited for, so that a withdrawn one is not believed by the first call", async () => {
+    const { verify, issuer, clock } = createBench();
+    expect(await verify(token)).toMatchObject(order);
+    issuer.publish(secondKey);
+    clock.advance(20 * minute);
+    expect(await verify(token)).toEqual(noKey);
+    expect(await verify(mintWith(secondKey))).toMatchObject(order);
+  });
+
+  it("are waited for for a second at most, and in no outage", async () => {
+    const { verify, verifier, issuer, clock } = createBench();
+    expect(await verify(token)).toMatchObject(order);
+    const held = hold(down);
+    issuer.jwks = held.answer;
+    clock.advance(20 * minute);
+    const waiting = verifier().verify(`Bearer ${token}`);
+    await settle();
+    clock.advance(1_000);
+    expect(await waiting).toMatchObject(order);
+    held.release();
+    await settle();
+    expect(await verify(token)).toMatchObject(order);
+    expect(issuer.counts.jwks).toBe(2);
+  });
+
+  it("count as old by whichever clock says so", async () => {
+    const { verify, issuer, clock } = createBench();
+    expect(await verify(token)).toMatchObject(order);
+    issuer.publish(secondKey);
+    clock.advance(10 * minute);
+    clock.jump(-9 * minute);
+    expect(await verify(token)).toMatchObject(order);
+    await settle();
+    expect(issuer.counts.jwks).toBe(2);
+    expect(await verify(token)).toEqual(noKey);
+  });
+});
+
 describe("a key that is newer than ours", () => {
   it("is found at once, also right after the start", async () => {
     const { load, verify, issuer } = createBench();
@@ -548,12 +589,17 @@ describe("the metadata", () => {
     ["a jwks_uri that is a path", `the metadata of ${issuerUrl} names no jwks_uri`, () => metadata({ jwks_uri: "/k" })],
     [
       "a jwks_uri that is plain http",
-      `the jwks_uri of ${issuerUrl} is plain http; that is allowed for loopback only`,
+      `the jwks_uri of ${issuerUrl} is plain http; that is allowed for issuers on loopback only`,
       ({ jwksUri }) => metadata({ jwks_uri: jwksUri.replace("https:", "http:") }),
     ],
     [
+      "a jwks_uri on loopback, where the issuer has TLS",
+      `the jwks_uri of ${issuerUrl} is plain http; that is allowed for issuers on loopback only`,
+      () => metadata({ jwks_uri: "http://localhost/keys" }),
+    ],
+    [
       "a jwks_uri that only looks like loopback",
-      `the jwks_uri of ${issuerUrl} is plain http; that is allowed for loopback only`,
+      `the jwks_uri of ${issuerUrl} is plain http; that is allowed for issuers on loopback only`,
       () => metadata({ jwks_uri: "http://localhost.example.com/keys" }),
     ],
   ])("with %s is refused, and no key is asked for", async (_, cause, answer) => {

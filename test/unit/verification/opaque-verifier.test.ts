@@ -78,6 +78,17 @@ describe("a verifier that asks about opaque tokens", () => {
     expect(opaque.introspections).toHaveLength(2);
   });
 
+  it("sees a revocation in time, also after the clock was set back", async () => {
+    const { verify, opaque, clock } = createBench();
+    opaque.active.set(token, answer());
+    await verify();
+    opaque.active.delete(token);
+    clock.advance(59_000);
+    clock.jump(-58_000);
+    clock.advance(1_000);
+    expect(await verify()).toMatchObject({ reason: "TOKEN_INVALID" });
+  });
+
   it("never knows a token past its exp and the tolerance", async () => {
     const { verify, opaque, clock } = createBench();
     opaque.active.set(token, answer({ exp: start + 10 }));

@@ -12,6 +12,7 @@ import {
   letRefusedCallsThrough,
   type ResourceServerOptions,
 } from "../../../src/verification/resource-server-options.js";
+import { mintProof, mintProofKey } from "../../support/dpop.js";
 import { createFakeClock } from "../../support/fake-clock.js";
 import { createIssuer } from "../../support/issuer.js";
 import { audience, claimsWith, issuerUrl, key, mint, start } from "./harness.js";
@@ -148,6 +149,27 @@ describe("a resource server that lets refused calls through", () => {
       ["refuse", "SCOPE_INSUFFICIENT", false],
       ["allow", undefined, false],
     ]);
+  });
+
+  it("hands out the nonce that a call should have had, so that the next one has it", async () => {
+    vi.spyOn(process, "emitWarning").mockReturnValue();
+    const proofKey = await mintProofKey();
+    const nonce = { current: () => "nonce-1", accepts: (value: string) => value === "nonce-1" };
+    const origin = "https://payments.internal";
+    const { resourceServer, events } = createBench({ enforcement: letRefusedCallsThrough, dpop: { origin, nonce } });
+    const token = mint(claimsWith({ cnf: { jkt: proofKey.jkt } }));
+    const callWithNonce = (claims: object) => {
+      const { path } = transportWith();
+      const proof = mintProof(proofKey, { token, htu: origin + path, iat: start }, { claims: { ...claims } });
+      return callWith(`DPoP ${token}`, transportWith({ dpopProofs: [proof] }));
+    };
+    expect(await resourceServer.authorize(callWithNonce({}))).toMatchObject({ allowed: true, dpopNonce: "nonce-1" });
+    expect(await resourceServer.authorize(callWithNonce({ nonce: "nonce-1" }))).toMatchObject({
+      allowed: true,
+      principal: { clientId: "order-service" },
+      dpopNonce: "nonce-1",
+    });
+    expect(events.map(({ reason }) => reason)).toEqual(["DPOP_NONCE_REQUIRED", undefined]);
   });
 
   it("still refuses an RPC that has no rule", () => {

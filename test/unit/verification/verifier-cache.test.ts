@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Principal } from "../../../src/verification/principal.js";
 import type { Verdict } from "../../../src/verification/verifier.js";
 import { settle } from "../../support/fake-clock.js";
-import { down, json, mintKey, signToken } from "../../support/issuer.js";
+import { down, json, mintKey, mintWeakRsaKey, signToken } from "../../support/issuer.js";
 import { type Bench, claimsWith, createBench, headerWith, invalidBecause, key, mint, start } from "./harness.js";
 
 vi.mock("jose", async (importOriginal) => {
@@ -249,6 +249,27 @@ describe("events of a verifier", () => {
     ]);
   });
 
+  it("tell why published keys cannot be used, of ten of them at most", async () => {
+    const onEvent = vi.fn();
+    const { load, issuer } = remembering({ onEvent });
+    const weak = mintWeakRsaKey("RS256", "k".repeat(200)).publicJwk;
+    const { kid: _kid, ...nameless } = { ...key.publicJwk, d: "AA" };
+    issuer.publish(key, weak, nameless);
+    await load();
+    expect(onEvent).toHaveBeenLastCalledWith(
+      expect.objectContaining({
+        keys: 1,
+        unusable: [
+          `${"k".repeat(100)}: has 1024 bits, where 2048 are needed`,
+          "a key without a kid: is published with its secret part",
+        ],
+      }),
+    );
+    issuer.publish(...Array.from({ length: 12 }, () => nameless));
+    await load();
+    expect(onEvent.mock.lastCall?.[0].unusable).toHaveLength(10);
+  });
+
   it("tell of keys that could not be fetched, and how long that took", async () => {
     const onEvent = vi.fn();
     const { verify, issuer, clock } = remembering({ onEvent });
@@ -268,9 +289,18 @@ describe("events of a verifier", () => {
         outcome: "failed",
         durationMs: 250,
         keys: 0,
+        unusable: [],
         cause: `the keys of ${issuer.url} cannot be fetched (ECONNREFUSED)`,
       },
-      { kind: "keys", issuer: issuer.url, outcome: "refreshed", durationMs: 250, keys: 0, cause: undefined },
+      {
+        kind: "keys",
+        issuer: issuer.url,
+        outcome: "refreshed",
+        durationMs: 250,
+        keys: 0,
+        unusable: [],
+        cause: undefined,
+      },
     ]);
   });
 });

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
+import { momentOf } from "../../../../src/platform/moment.js";
 import { unavailable, type Verdict } from "../../../../src/verification/introspection/verdict.js";
-import { createVerdictCache, momentOf } from "../../../../src/verification/introspection/verdict-cache.js";
+import { createVerdictCache } from "../../../../src/verification/introspection/verdict-cache.js";
 import { invalid } from "../../../../src/verification/refusal.js";
 import { createFakeClock, type FakeClock } from "../../../support/fake-clock.js";
 
