@@ -73,7 +73,10 @@ function respond(session: http2.ClientHttp2Session, stream: http2.ClientHttp2Str
     const settle = (): void => {
       session.off("goaway", onGoaway);
       const status = head[":status"];
-      if (status === undefined || !ended) return reject(new NoAnswerError(`RST_STREAM ${stream.rstCode}`));
+      if (status === undefined || !ended) {
+        reject(new NoAnswerError(`RST_STREAM ${stream.rstCode}`));
+        return;
+      }
       resolve({ status, headers: flatten(head), body: Buffer.concat(chunks), trailers: flatten(trailers) });
     };
     stream.once("end", () => {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { RawResponse } from "../../support/raw-http.js";
+import { audience, hallAudience } from "./mint.js";
 
 /** Any piece of a secret of this length, in characters, gives it away. */
 const pieceLength = 16;
@@ -12,10 +13,15 @@ export function findPiece(secrets: readonly string[], text: string): string | un
   if (pieces.size === 0) return undefined;
   for (let at = 0; at + pieceLength <= text.length; at++) {
     const piece = text.slice(at, at + pieceLength);
-    if (pieces.has(piece)) return piece;
+    if (pieces.has(piece) && !knownAnyway.some((known) => known.includes(piece))) return piece;
   }
   return undefined;
 }
+
+// A refusal names the audience, in base64 like the token; which letters it becomes depends on where it stands.
+const knownAnyway = [audience, hallAudience].flatMap((text) =>
+  ["", " ", "  "].map((before) => Buffer.from(before + text).toString("base64")),
+);
 
 function piecesOf(secret: string): string[] {
   const whole = new Set([secret, ...secret.split(".").filter((part) => part.length >= pieceLength)]);

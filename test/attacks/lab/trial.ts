@@ -22,7 +22,7 @@ export interface Court {
 export async function tryAttack(court: Court, attack: Attack): Promise<string[]> {
   const { lab } = court;
   const chosen = ways.filter((way) => attack.on?.(way) ?? true);
-  const problems: string[] = chosen.length === 0 ? ["there is no way to express it"] : [];
+  const problems = new Map<string, string[]>(chosen.length === 0 ? [["nobody can express it", []]] : []);
   let outbound = 0;
   lab.world = await createWorld(attack.world);
   for (const way of chosen) {
@@ -30,12 +30,13 @@ export async function tryAttack(court: Court, attack: Attack): Promise<string[]>
       outbound += lab.world.outbound;
       lab.world = await createWorld(attack.world);
     }
-    problems.push(...(await tryOn(court, attack, way)).map((problem) => `${way.name}: ${problem}`));
+    for (const problem of await tryOn(court, attack, way))
+      problems.set(problem, [...(problems.get(problem) ?? []), way.name]);
   }
   outbound += lab.world.outbound;
   const { outbound: limit = 0 } = attack;
-  if (outbound > limit) problems.push(`${outbound} requests to authorization servers, instead of ${limit}`);
-  return problems;
+  if (outbound > limit) problems.set(`${outbound} requests to authorization servers instead of ${limit}`, []);
+  return [...problems].map(([problem, names]) => [problem, ...names].join("; "));
 }
 
 async function tryOn({ lab, caller, said }: Court, attack: Attack, way: Way): Promise<string[]> {

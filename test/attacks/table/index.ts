@@ -3,8 +3,22 @@
 
 import type { Attack } from "../attack.js";
 import { algorithms } from "./algorithms.js";
+import { claimsFamily } from "./claims.js";
+import { encodings } from "./encodings.js";
+import { headersInTokens } from "./headers-in-tokens.js";
+import { keys } from "./keys.js";
+import { scopesAndCallers } from "./scopes-and-callers.js";
+import { signatures } from "./signatures.js";
+import { time } from "./time.js";
 
 /** The attack table, by family. */
 export const families: Readonly<Record<string, readonly Attack[]>> = {
   algorithms,
+  signatures,
+  "headers in tokens": headersInTokens,
+  keys,
+  claims: claimsFamily,
+  time,
+  "scopes and callers": scopesAndCallers,
+  encodings,
 };
