@@ -27,11 +27,15 @@ export interface ForgedRequest {
   readonly path?: (path: string) => string;
   /** The text of the message. By default, "hello". */
   readonly text?: string;
+  /** The HTTP method, where it is not what the protocol says. */
+  readonly method?: string;
+  /** The content type, likewise. */
+  readonly contentType?: string;
   /** What is sent in the place of a message. */
   readonly message?: Uint8Array;
   /** How long the body claims to be; of it, nothing is sent. */
   readonly claimedLength?: number;
-  /** Whether messages claim to be compressed with gzip. */
+  /** Whether the message is compressed with gzip. */
   readonly gzip?: boolean;
   /** What no output may show a part of. By default, the values of `fields`. */
   readonly secrets?: readonly string[];
@@ -79,6 +83,8 @@ export interface Scene {
   readonly world: World;
   /** Makes another call the same way. Says how it ended. */
   call(forged: Forged): Promise<Verdict | string>;
+  /** Makes a call of another service the same way. */
+  callOther(service: ServiceName, forged: Forged): Promise<Verdict | string>;
 }
 
 type Row = Omit<Attack, "reference" | "guard" | "verdict" | "name" | "forge">;

@@ -34,9 +34,18 @@ export function frame(type: number, flags: number, streamId: number, payload: Ui
   return Buffer.concat([head, payload]);
 }
 
-/** A DATA frame. */
-export function dataFrame(streamId: number, payload: Uint8Array, endStream: boolean): Buffer {
-  return frame(frameType.DATA, endStream ? flag.END_STREAM : 0, streamId, payload);
+/** As many DATA frames as a payload takes (RFC 9113 §6.1). */
+export function dataFrames(streamId: number, payload: Uint8Array, endStream: boolean): Buffer[] {
+  const count = Math.max(1, Math.ceil(payload.length / maxFrameLength));
+  return Array.from({ length: count }, (_, index) => {
+    const flags = endStream && index === count - 1 ? flag.END_STREAM : 0;
+    return frame(
+      frameType.DATA,
+      flags,
+      streamId,
+      payload.subarray(index * maxFrameLength, (index + 1) * maxFrameLength),
+    );
+  });
 }
 
 /** How a header list is put into frames. */

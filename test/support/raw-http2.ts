@@ -3,7 +3,7 @@
 
 import * as http2 from "node:http2";
 import * as net from "node:net";
-import { dataFrame, type Field, frameHeaderLength, frameType, headersFrames, prefaceLength } from "./http2-frames.js";
+import { dataFrames, type Field, frameHeaderLength, frameType, headersFrames, prefaceLength } from "./http2-frames.js";
 import { NoAnswerError } from "./no-answer.js";
 import type { RawResponse } from "./raw-http.js";
 import { rewriting } from "./raw-http.js";
@@ -12,7 +12,7 @@ import { rewriting } from "./raw-http.js";
 export interface RawHttp2Request {
   /** The header list with its pseudo-header fields, as it goes on the wire. */
   readonly fields: readonly Field[];
-  /** What follows in one DATA frame. By default, nothing does. */
+  /** What follows in DATA frames. By default, nothing does. */
   readonly body?: Uint8Array | undefined;
   /** Whether the request ends there. By default, yes. */
   readonly ends?: boolean;
@@ -117,5 +117,5 @@ function replaceRequests(queue: RawHttp2Request[]): (bytes: Buffer) => Iterable<
 function framesOf({ fields, body, ends = true, frames }: RawHttp2Request, streamId: number): readonly Uint8Array[] {
   if (frames !== undefined) return frames(streamId);
   const headers = headersFrames(streamId, fields, { endStream: ends && body === undefined });
-  return body === undefined ? headers : [...headers, dataFrame(streamId, body, ends)];
+  return body === undefined ? headers : [...headers, ...dataFrames(streamId, body, ends)];
 }

@@ -106,14 +106,19 @@ function compose(way: Way, service: ServiceName, request: ForgedRequest): Compos
   if (way.get) {
     const query = new URLSearchParams({ connect: "v1", encoding: "json", message: message.toString() });
     const changed = change(rpcPath);
-    return { method: "GET", path: `${changed}${changed.includes("?") ? "&" : "?"}${query}`, fields, body: undefined };
+    return {
+      method: request.method ?? "GET",
+      path: `${changed}${changed.includes("?") ? "&" : "?"}${query}`,
+      fields,
+      body: undefined,
+    };
   }
   const packed = gzip ? gzipSync(message) : Buffer.from(message);
   return {
-    method: "POST",
+    method: request.method ?? "POST",
     path: change(rpcPath),
     fields: [
-      ["content-type", way.protocol.contentTypes[way.format]],
+      ["content-type", request.contentType ?? way.protocol.contentTypes[way.format]],
       ...(way.protocol === grpc ? [["te", "trailers"] as const] : []),
       ...(gzip ? [[way.protocol.encodingHeader, "gzip"] as const] : []),
       ...fields,
@@ -138,7 +143,7 @@ function endingOf(way: Way, response: RawResponse): Ending {
 }
 
 function httpVerdict(status: number): Verdict | string {
-  if (status === 404) return "not routed";
+  if (status === 404 || status === 405 || status === 415) return "not routed";
   return status === 400 || status === 431 ? "not HTTP" : `HTTP ${status}`;
 }
 

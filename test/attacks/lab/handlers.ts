@@ -13,6 +13,7 @@ import { createServiceDefinition } from "../../../src/grpc-js/service-definition
 import { getPrincipal } from "../../../src/interceptors/connect-server.js";
 import { getPrincipal as getGrpcPrincipal } from "../../../src/interceptors/grpc-server.js";
 import type { Principal } from "../../../src/verification/principal.js";
+import { mutateText, waitText } from "./handlers-text.js";
 import { services } from "./vault.js";
 
 /** How far requests got into the servers. */
@@ -30,12 +31,6 @@ export const untouched: Observed = { bodies: 0, parses: 0, handlers: 0, aborted:
 interface Note {
   readonly text: string;
 }
-
-/** A message that keeps the handler waiting until its call is cancelled. */
-export const waitText = "wait";
-
-/** A message that lets the handler change its principal as much as it can. */
-export const mutateText = "mutate";
 
 /** Handlers for every RPC of every service, on a Connect server. */
 export function connectRoutes(observed: Observed): (router: ConnectRouter) => void {
@@ -91,12 +86,17 @@ export function addGrpcHandlers(server: Server, observed: Observed): void {
       });
     },
     load(call: ServerReadableStream<Note, Note>, answer: (error: null, note: Note) => void) {
-      call.on("data", (note: Note) => enter(call, note, () => {}));
-      call.on("end", () => answer(null, { text: "yours" }));
+      const answers: Note[] = [];
+      call.on("data", (note: Note) => enter(call, note, (answered) => void answers.push(answered)));
+      call.on("end", () => void (answers[0] && answer(null, answers[0])));
     },
     sync(call: ServerDuplexStream<Note, Note>) {
-      call.on("data", (note: Note) => enter(call, note, (answer) => void call.write(answer)));
-      call.on("end", () => call.end());
+      let waits = false;
+      call.on("data", (note: Note) => {
+        waits ||= note.text === waitText;
+        enter(call, note, (answer) => void call.write(answer));
+      });
+      call.on("end", () => void (waits || call.end()));
     },
   };
   for (const service of services) {

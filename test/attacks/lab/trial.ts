@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DecisionEvent } from "../../../src/verification/decision.js";
-import type { Attack, ForgedRequest, Verdict } from "../attack.js";
+import type { Attack, ForgedRequest, Scene, Verdict } from "../attack.js";
 import { type Caller, type Ending, requestOf } from "./call.js";
-import { untouched, waitText } from "./handlers.js";
+import { untouched } from "./handlers.js";
+import { waitText } from "./handlers-text.js";
 import { everythingIn, findPiece } from "./secrecy.js";
 import type { Lab } from "./servers.js";
 import { type Way, ways } from "./ways.js";
@@ -42,11 +43,10 @@ export async function tryAttack(court: Court, attack: Attack): Promise<string[]>
 async function tryOn({ lab, caller, said }: Court, attack: Attack, way: Way): Promise<string[]> {
   const { service = "Vault", before, during } = attack;
   const { world } = lab;
-  const call = async (request: ForgedRequest): Promise<Ending> => await caller.call(way, service, request);
-  const scene = {
-    world,
-    call: async (forged: Attack["forge"] extends () => infer F ? F : never) => (await call(requestOf(forged))).verdict,
-  };
+  const call = (request: ForgedRequest): Promise<Ending> => caller.call(way, service, request);
+  const callOther: Scene["callOther"] = async (other, forged) =>
+    (await caller.call(way, other, requestOf(forged))).verdict;
+  const scene: Scene = { world, call: (forged) => callOther(service, forged), callOther };
   await before?.(scene);
   Object.assign(lab.observed, untouched);
   world.decisions.length = 0;

@@ -5,6 +5,7 @@ import { encodePart, signToken, type TokenPart } from "../../support/issuer.js";
 import { type Attack, control, stoppedBy } from "../attack.js";
 import { signEncoded } from "../lab/forge.js";
 import { claims, es256, good, header, mint, partsOf, spelled, withSignature } from "../lab/mint.js";
+import { onConnect, onGrpcJs, onHttp1, onHttp2 } from "../lab/ways.js";
 
 const base64 = stoppedBy("canonical-base64url", "RFC 7515 §2, RFC 4648 §3.5");
 const characters = stoppedBy("bearer-characters", "RFC 6750 §2.1");
@@ -21,8 +22,8 @@ const headOf = (part: TokenPart) => () => signToken(es256, part, claims());
 /** The claims with one more member before or behind the others. */
 const before = (member: string, base = claims()): string => JSON.stringify(base).replace("{", () => `{${member},`);
 const behind = (member: string, base = claims()): string => JSON.stringify(base).replace(/\}$/, () => `,${member}}`);
-const nested = (depth: number): string => `{"a":`.repeat(depth) + "1" + "}".repeat(depth);
-const listed = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+const listed = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
 /** A last character whose unused bits are not 0. */
 function withTrailingBits(encoded: string): string {
@@ -65,25 +66,41 @@ export const encodings: readonly Attack[] = [
   base64("dots of another kind stand in the signature", () => `${head}.${payload}.~${signature}~`),
 
   characters("a blank is in the token", () => `${head}.${payload} .${signature}`),
-  characters("a tab is in the token", () => `${head}.\t${payload}.${signature}`),
+  characters("a tab is in the token", () => `${head}.\t${payload}.${signature}`, { on: onConnect }),
   characters("a blank goes before the token", () => ` ${good}`),
   characters("the token is in quotation marks", () => `"${good}"`),
   characters("the token is in angle brackets", () => `<${good}>`),
   characters("the token is percent-encoded", () => good.replaceAll(".", "%2E")),
   characters("the dots are separators of another kind", () => good.replaceAll(".", ":")),
-  characters("a character that is not ASCII is in the token", () => `${head}.${payload}\u00e9.${signature}`),
+  characters("a character that is not ASCII is in the token", () => `${head}.${payload}\u00e9.${signature}`, {
+    on: onConnect,
+  }),
+  // grpc-js drops such a header, and writes it into its log.
+  stoppedBy("token-demanded", "CWE-532", "CREDENTIALS_MISSING")(
+    "a tab is in the token, and grpc-js sees it first",
+    () => `${head}.\t${payload}.${signature}`,
+    {
+      on: onGrpcJs,
+      awaits: "a grpc-js that does not log the header values that it drops",
+    },
+  ),
   characters("a semicolon and a parameter follow", () => `${good};v=1`),
   characters("padding stands in the middle", () => `${head}=.${payload}.${signature}`),
   characters("a comment follows", () => `${good}#`),
 
   stoppedBy("token-length", "CWE-400")("the token is 16,385 characters long", () => paddedTo(16_385), {
-    on: ({ version }) => version === "HTTP/2",
+    on: onHttp2,
   }),
   stoppedBy("token-length", "CWE-400")("the token is 60,000 characters long", () => paddedTo(60_000), {
-    on: ({ server }) => server === "grpc-js",
+    on: onGrpcJs,
   }),
+  stoppedBy("http-server", "CWE-400", "not HTTP")(
+    "the token is 20,000 characters long, over HTTP/1.1",
+    () => paddedTo(20_000),
+    { on: onHttp1 },
+  ),
   control("the token is 16,384 characters long", "CWE-400", () => paddedTo(16_384), {
-    on: ({ version }) => version === "HTTP/2",
+    on: onHttp2,
   }),
 
   text("the payload is not UTF-8", payloadOf(latin1(claims({ pad: "\u00e9" })))),
@@ -186,27 +203,15 @@ function mintUntil(fits: (token: string) => boolean): string {
 
 /** A good token of some length, in characters. */
 function paddedTo(length: number): string {
-  for (let pad = Math.floor(((length - good.length) * 3) / 4) - 8; ; pad++) {
-    const token = mint(claims({ pad: "x".repeat(pad) }));
-    if (token.length >= length) return token.length === length ? token : paddedByHead(length);
-  }
-}
-
-// An encoding has no length of 1 more than a multiple of 4: the header makes up for that.
-function paddedByHead(length: number): string {
-  for (let more = 0; more < 8; more++) {
-    const filled = mint(
-      claims({ pad: "x".repeat(Math.floor(((length - good.length) * 3) / 4) - 16) }),
-      header({ pad: "y".repeat(more) }),
-    );
-    const missing = length - filled.length;
-    for (let pad = 0; pad <= missing; pad++) {
-      const token = mint(
-        claims({ pad: "x".repeat(Math.floor(((length - good.length) * 3) / 4) - 16 + pad) }),
-        header({ pad: "y".repeat(more) }),
-      );
-      if (token.length === length) return token;
-    }
+  const encodedLength = (bytes: number): number => Math.ceil((bytes * 4) / 3);
+  for (let more = 0; more < 4; more++) {
+    const filled = header({ pad: "y".repeat(more) });
+    const wanted = length - encodePart(filled).length - signature.length - 2;
+    const bytes = Math.floor((wanted * 3) / 4);
+    // Not every length is that of an encoding: the header makes up for that.
+    if (encodedLength(bytes) !== wanted) continue;
+    const pad = bytes - JSON.stringify(claims({ pad: "" })).length;
+    return mint(claims({ pad: "x".repeat(pad) }), filled);
   }
   throw new Error(`no token of ${length} characters`);
 }

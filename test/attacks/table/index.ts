@@ -3,12 +3,17 @@
 
 import type { Attack } from "../attack.js";
 import { algorithms } from "./algorithms.js";
+import { authorization } from "./authorization.js";
+import { bodies } from "./bodies.js";
+import { caches } from "./caches.js";
 import { claimsFamily } from "./claims.js";
 import { encodings } from "./encodings.js";
 import { headersInTokens } from "./headers-in-tokens.js";
 import { keys } from "./keys.js";
+import { pathsAndMethods } from "./paths-and-methods.js";
 import { scopesAndCallers } from "./scopes-and-callers.js";
 import { signatures } from "./signatures.js";
+import { streams } from "./streams.js";
 import { time } from "./time.js";
 
 /** The attack table, by family. */
@@ -21,4 +26,9 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   time,
   "scopes and callers": scopesAndCallers,
   encodings,
+  "authorization header": authorization,
+  "paths and methods": pathsAndMethods,
+  bodies,
+  caches,
+  streams,
 };
