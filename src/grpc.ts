@@ -19,5 +19,5 @@ export {
 export { createCallCredentials } from "./interceptors/grpc-call-credentials.js";
 export { createGrpcInterceptor, type GrpcInterceptorOptions } from "./interceptors/grpc-client.js";
 export { type AuthenticatedClientOptions, createAuthenticatedClient } from "./interceptors/grpc-client-factory.js";
-export { createGuardedServer, getPrincipal, guardGrpc } from "./interceptors/grpc-server.js";
+export { createGuardedServer, findPrincipal, getPrincipal, guardGrpc } from "./interceptors/grpc-server.js";
 export { withoutToken } from "./interceptors/grpc-without-token.js";

@@ -9,7 +9,7 @@ export {
   createConnectInterceptor,
   withoutToken,
 } from "./interceptors/connect-client.js";
-export { type ConnectServerOptions, getPrincipal, guardConnect } from "./interceptors/connect-server.js";
+export { type ConnectServerOptions, findPrincipal, getPrincipal, guardConnect } from "./interceptors/connect-server.js";
 export type { Clock } from "./platform/clock.js";
 export { type ProviderName, providers } from "./providers/presets.js";
 export { type ClaimPath, type FindingKind, type Provider, standardProvider } from "./providers/provider.js";
@@ -52,12 +52,18 @@ export type {
 } from "./tokens/token-event.js";
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
 export type { GetOptions, WaitOptions } from "./tokens/wait.js";
-export type { Decision, DecisionEvent } from "./verification/decision.js";
+export type { Confirmation } from "./verification/confirmation.js";
+export type { Decision, DecisionEvent, TokenCheck } from "./verification/decision.js";
 export type { CallTransport, IncomingCall } from "./verification/incoming-call.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";
+export { createResourceServer, type ResourceServer } from "./verification/resource-server.js";
 export {
-  createResourceServer,
-  type ResourceServer,
+  type CommonServerOptions,
+  letRefusedCallsThrough,
   type ResourceServerOptions,
-} from "./verification/resource-server.js";
+  type SeveralIssuersOptions,
+  type SingleIssuerOptions,
+} from "./verification/resource-server-options.js";
+export type { IntrospectionEvent, KeysEvent, ServerEvent, VerificationEvent } from "./verification/server-event.js";
+export type { IssuerOptions } from "./verification/trusted-issuer.js";

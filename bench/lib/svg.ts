@@ -33,8 +33,8 @@ const bottom = 48;
 const plotWidth = width - left - right;
 const plotHeight = height - top - bottom;
 
-// Colours that are told apart by colour-blind readers as well, on white and on black.
-const style = `
+/** Colours that are told apart by colour-blind readers as well, on white and on black. */
+export const style: string = `
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 15px; font-weight: 600 }
 .grid { stroke: #d0d7de; stroke-width: 1 }
@@ -108,11 +108,13 @@ function path(values: readonly number[], highest: number): string {
   return `M${points.join("L")}`;
 }
 
-function text(x: number, y: number, content: string, anchor: string, className?: string): string {
+/** A text; `anchor` is that of SVG. */
+export function text(x: number, y: number, content: string, anchor: string, className?: string): string {
   const classAttribute = className === undefined ? "" : ` class="${className}"`;
   return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${classAttribute}>${escapeXml(content)}</text>`;
 }
 
-function round(value: number): number {
+/** A coordinate, to a tenth. */
+export function round(value: number): number {
   return Math.round(value * 10) / 10;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ClientAuth, ClientMetadata, Configuration, CustomFetch, ServerMetadata } from "openid-client";
+import { boundedFetch } from "../platform/bounded-fetch.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { isLoopback } from "../platform/loopback.js";
 import { DiscoveryError, toDiscoveryError } from "./discovery-failure.js";
@@ -42,6 +43,9 @@ export function isConfidential(url: URL): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }
 
+// Real ones have some kilobytes.
+const maxMetadataBytes = 262_144;
+
 /**
  * Fetches the metadata of an authorization server (OpenID Connect Discovery 1.0 §4) and checks that it is the one
  * asked for.
@@ -56,7 +60,7 @@ export async function discover(options: DiscoveryOptions): Promise<ServerMetadat
     // openid-client wants a client id; discovery has no use for it.
     configuration = await client.discovery(url, "discovery", undefined, client.None(), {
       timeout: timeoutSeconds(options.timeoutMs ?? defaultTimeoutMs),
-      ...(options.fetch === undefined ? {} : { [client.customFetch]: options.fetch as CustomFetch }),
+      [client.customFetch]: boundedFetch(options.fetch ?? fetch, maxMetadataBytes) as CustomFetch,
       ...(url.protocol === "http:" ? { execute: [client.allowInsecureRequests] } : {}),
     });
   } catch (error) {

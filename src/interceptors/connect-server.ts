@@ -2,25 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DescMethod } from "@bufbuild/protobuf";
-import {
-  type ConnectRouter,
-  type ConnectRouterOptions,
-  type ContextValues,
-  createContextValues,
-  type HandlerContext,
-  type Interceptor,
-  type StreamRequest,
-  type StreamResponse,
+import type {
+  ConnectRouter,
+  ConnectRouterOptions,
+  ContextValues,
+  HandlerContext,
+  Interceptor,
+  StreamRequest,
+  StreamResponse,
+  UnaryRequest,
 } from "@connectrpc/connect";
 import { problemAt, RuleError, rpcName } from "../rules/problem.js";
 import type { Decision } from "../verification/decision.js";
 import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedRefusal, refusalToConnectError } from "./connect-error.js";
-import { noteAuthorization, readAuthorization } from "./raw-authorization.js";
-import { TokenExpiryTimer } from "./token-expiry-timer.js";
-
-type Admission = Extract<Decision, { allowed: true }>;
+import { type Admission, followStream } from "./connect-stream.js";
+import { ConnectTransport, readAuthorization, requestOf, withRequest } from "./raw-request.js";
 
 /** The part of an adapter's options that guardConnect() looks at. */
 export interface ConnectServerOptions extends ConnectRouterOptions {
@@ -28,21 +26,31 @@ export interface ConnectServerOptions extends ConnectRouterOptions {
   readonly contextValues?: ((request: never) => ContextValues) | undefined;
 }
 
+/** A call that a guard let in. */
+interface Admitted extends Admission {
+  readonly by: ResourceServer;
+}
+
 // Tied to the Headers object of one request, which its handler gets to see: nothing that a caller sends, and no context
 // values that requests may share, can look like it.
-const principals = new WeakMap<Headers, Principal>();
+const admissions = new WeakMap<Headers, Admitted>();
 
 /**
  * Who calls, for handlers of a server guarded by guardConnect().
  *
- * Throws if the RPC is public: then nobody knows.
+ * Throws if nobody knows: the RPC is public, or refused calls are let through.
  */
 export function getPrincipal(context: Pick<HandlerContext, "requestHeader">): Principal {
-  const principal = principals.get(context.requestHeader);
+  const principal = findPrincipal(context);
   if (principal === undefined) {
     throw new Error("this call has no principal: its RPC is public, or its server is not guarded by guardConnect()");
   }
   return principal;
+}
+
+/** Who calls, like getPrincipal(); `undefined` if nobody knows. */
+export function findPrincipal({ requestHeader }: Pick<HandlerContext, "requestHeader">): Principal | undefined {
+  return admissions.get(requestHeader)?.principal;
 }
 
 /**
@@ -62,8 +70,7 @@ export function guardConnect<T extends ConnectServerOptions>(resourceServer: Res
   return {
     ...options,
     ...guard.protect(options),
-    contextValues: (request: never) =>
-      noteAuthorization(request, options.contextValues?.(request) ?? createContextValues()),
+    contextValues: withRequest(options.contextValues),
     routes: (router: ConnectRouter) => {
       const uncovered: DescMethod[] = [];
       const result = options.routes(guardRouter(router, guard, resourceServer, uncovered));
@@ -82,59 +89,83 @@ interface Guard {
   protect(options: GuardOptions): Required<GuardOptions>;
 }
 
-function createGuard(resourceServer: ResourceServer): Guard {
-  // Tied to the Headers object of one request: nothing that a caller sends can look like it.
-  const admissions = new WeakMap<Headers, Admission>();
+/** What is known of a call before its body is read. */
+type GateContext = Pick<
+  HandlerContext,
+  "method" | "values" | "requestHeader" | "protocolName" | "url" | "requestMethod"
+>;
 
-  async function admit(
-    context: Pick<HandlerContext, "method" | "values" | "requestHeader" | "protocolName">,
-  ): Promise<Admission> {
-    const { method, values, requestHeader, protocolName } = context;
-    const decision = await resourceServer.authorize({
-      method,
-      rpc: rpcName(method),
-      authorization: readAuthorization(values, requestHeader),
-      protocol: protocolName,
-    });
+function createGuard(resourceServer: ResourceServer): Guard {
+  function conclude({ requestHeader }: GateContext, decision: Decision): Admission {
     if (!decision.allowed) throw refusalToConnectError(decision.refusal);
-    if (decision.principal !== undefined) principals.set(requestHeader, decision.principal);
-    admissions.set(requestHeader, decision);
+    const { rule, principal } = decision;
+    admissions.set(requestHeader, { allowed: true, rule, principal, by: resourceServer });
     // A handler that passes its headers on must not pass on what its caller is.
-    if (decision.principal !== undefined) requestHeader.delete("authorization");
+    if (principal !== undefined) requestHeader.delete("authorization");
     return decision;
   }
 
-  const interceptor: Interceptor = (next) => async (request) => {
-    const admitted = admissions.get(request.header);
-    const admission =
-      admitted !== undefined && admitted.rule.method === request.method
-        ? admitted
-        : await admit({
-            method: request.method,
-            values: request.contextValues,
-            requestHeader: request.header,
-            protocolName: protocolOf(request.header),
-          });
+  function admit(context: GateContext): Admission | Promise<Admission> {
+    const { method, requestHeader, protocolName } = context;
+    const request = requestOf(context.values);
+    const decision = resourceServer.authorize({
+      method,
+      rpc: rpcName(method),
+      authorization: readAuthorization(request, requestHeader),
+      protocol: protocolName,
+      transport: new ConnectTransport(request, context),
+    });
+    return decision instanceof Promise
+      ? decision.then((decided) => conclude(context, decided))
+      : conclude(context, decision);
+  }
+
+  function findAdmission(header: Headers, method: DescMethod): Admission | undefined {
+    const admitted = admissions.get(header);
+    return admitted?.by === resourceServer && admitted.rule.method === method ? admitted : undefined;
+  }
+
+  const interceptor: Interceptor = (next) => {
     const contained = containFailure(next);
-    if (!request.stream) return await contained(request);
-    return await followStream(resourceServer, admission, request, contained as StreamFn);
+    return async (request) => {
+      const admission = findAdmission(request.header, request.method) ?? (await admit(contextOf(request)));
+      if (!request.stream) return await contained(request);
+      return await followStream(resourceServer, admission, request, contained as StreamFn);
+    };
   };
 
   return {
     protect({ requestGate, interceptors = [] }) {
       return {
         interceptors: [interceptor, ...interceptors],
-        async requestGate(context) {
-          await admit(context);
-          try {
-            await requestGate?.(context);
-          } catch (error) {
-            throw containEscapedRefusal(error);
-          }
+        requestGate(context) {
+          const admission = admit(context);
+          // No promise more than needed: this runs with every call.
+          if (requestGate === undefined && !(admission instanceof Promise)) return;
+          return passOn(admission, context, requestGate);
         },
       };
     },
   };
+}
+
+async function passOn(
+  admission: Admission | Promise<Admission>,
+  context: HandlerContext,
+  requestGate: ConnectRouterOptions["requestGate"],
+): Promise<void> {
+  await admission;
+  try {
+    await requestGate?.(context);
+  } catch (error) {
+    throw containEscapedRefusal(error);
+  }
+}
+
+// For the rare server without a gate; the gate is told.
+function contextOf(request: UnaryRequest | StreamRequest): GateContext {
+  const { method, contextValues: values, header: requestHeader, url, requestMethod } = request;
+  return { method, values, requestHeader, protocolName: protocolOf(requestHeader), url, requestMethod };
 }
 
 // Per-service options replace those of the router (connect-es #1077); ours go in front of whatever replaces them.
@@ -173,7 +204,6 @@ function guardRouter(
   return guarded;
 }
 
-// For the rare server without a gate; the gate is told.
 function protocolOf(header: Headers): string {
   const [, protocol = "connect"] = /^application\/(grpc-web|grpc)\b/.exec(header.get("content-type") ?? "") ?? [];
   return protocol;
@@ -191,61 +221,4 @@ function containFailure(next: AnyFn): AnyFn {
       throw containEscapedRefusal(error);
     }
   };
-}
-
-async function followStream(
-  { clock, clockToleranceMs }: ResourceServer,
-  { rule, principal }: Admission,
-  request: StreamRequest,
-  next: StreamFn,
-): Promise<StreamResponse> {
-  if (principal === undefined || rule.rule.onTokenExpiry === "keep") {
-    const response = await next(request);
-    return { ...response, message: containErrors(response.message) };
-  }
-  const timer = new TokenExpiryTimer(clock, principal.expiresAt + clockToleranceMs, () =>
-    refusalToConnectError({
-      reason: "TOKEN_EXPIRED",
-      cause: "the token expired during the stream",
-      audience: rule.audience,
-      stream: true,
-    }),
-  );
-  try {
-    const signal = AbortSignal.any([request.signal, timer.signal]);
-    const message = untilExpiry(request.message, timer);
-    const response = await timer.race(next({ ...request, signal, message }));
-    return { ...response, message: containErrors(untilExpiry(response.message, timer), timer) };
-  } catch (error) {
-    timer.stop();
-    throw error;
-  }
-}
-
-/** The messages of a handler. What ends them at their token's expiry is a refusal of ours, and stays one. */
-async function* containErrors<T>(messages: AsyncIterable<T>, timer?: TokenExpiryTimer): AsyncGenerator<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw timer?.expired === true ? timer.signal.reason : containEscapedRefusal(error);
-  } finally {
-    timer?.stop();
-  }
-}
-
-/** The messages of a stream, in either direction, until its token expires. */
-async function* untilExpiry<T>(messages: AsyncIterable<T>, timer: TokenExpiryTimer): AsyncGenerator<T> {
-  const iterator = messages[Symbol.asyncIterator]();
-  let finished = false;
-  try {
-    for (;;) {
-      const result = await timer.race(iterator.next());
-      finished = result.done === true;
-      if (result.done === true) return;
-      yield result.value;
-    }
-  } finally {
-    // The other side may be waiting for something that never comes; nobody waits for it here.
-    if (!finished) iterator.return?.().catch(() => {});
-  }
 }

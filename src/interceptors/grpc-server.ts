@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { DescMethod } from "@bufbuild/protobuf";
 import {
   type Metadata,
   Server,
@@ -15,6 +16,7 @@ import type { Decision } from "../verification/decision.js";
 import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedStatus, refusalToStatus } from "./grpc-status.js";
+import { GrpcTransport } from "./grpc-transport.js";
 
 // Tied to the Metadata object of one call, which its handler gets to see.
 const principals = new WeakMap<Metadata, Principal>();
@@ -22,14 +24,19 @@ const principals = new WeakMap<Metadata, Principal>();
 /**
  * Who calls, for handlers of a server guarded by guardGrpc().
  *
- * Throws if the RPC is public: then nobody knows.
+ * Throws if nobody knows: the RPC is public, or refused calls are let through.
  */
 export function getPrincipal(call: { readonly metadata: Metadata }): Principal {
-  const principal = principals.get(call.metadata);
+  const principal = findPrincipal(call);
   if (principal === undefined) {
     throw new Error("this call has no principal: its RPC is public, or its server is not guarded by guardGrpc()");
   }
   return principal;
+}
+
+/** Who calls, like getPrincipal(); `undefined` if nobody knows. */
+export function findPrincipal({ metadata }: { readonly metadata: Metadata }): Principal | undefined {
+  return principals.get(metadata);
 }
 
 /**
@@ -53,6 +60,7 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
   return (definition, call) => {
     // The path that the handler was registered with, not the one that the caller sent.
     const { path } = definition;
+    const method = methods.get(path);
     let stopTimer: (() => void) | undefined;
     let over = false;
     const finish = (): void => {
@@ -63,23 +71,14 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
       start(next) {
         next({
           onReceiveMetadata(metadata, deliver) {
-            const authorization = metadata.get("authorization");
-            resourceServer
-              .authorize({
-                method: methods.get(path),
-                rpc: path.slice(1),
-                authorization: authorization.length === 0 ? undefined : authorization.join(", "),
-                protocol: "grpc-js",
-              })
-              .then((decision) => {
-                if (over) return;
-                stopTimer = admit(resourceServer, call, metadata, decision);
-                if (!decision.allowed) return;
-                // A handler that passes its metadata on must not pass on what its caller is.
-                if (decision.principal !== undefined) metadata.remove("authorization");
-                deliver(metadata);
-              })
-              .catch(() => call.sendStatus({ code: status.INTERNAL, details: "the access check failed" }));
+            decide(resourceServer, call, metadata, path, method, (decision) => {
+              if (over) return;
+              stopTimer = admit(resourceServer, call, metadata, decision);
+              if (!decision.allowed) return;
+              // A handler that passes its metadata on must not pass on what its caller is.
+              if (decision.principal !== undefined) metadata.remove("authorization");
+              deliver(metadata);
+            });
           },
           onCancel: finish,
         });
@@ -90,6 +89,38 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
       },
     });
   };
+}
+
+/** Asks for a decision, and concludes: at once if the decision is there at once. */
+function decide(
+  resourceServer: ResourceServer,
+  call: ServerInterceptingCallInterface,
+  metadata: Metadata,
+  path: string,
+  method: DescMethod | undefined,
+  conclude: (decision: Decision) => void,
+): void {
+  const fail = (): void => call.sendStatus({ code: status.INTERNAL, details: "the access check failed" });
+  let decision: Decision | Promise<Decision>;
+  try {
+    decision = resourceServer.authorize({
+      method,
+      rpc: path.slice(1),
+      authorization: readAuthorization(metadata),
+      protocol: "grpc-js",
+      transport: new GrpcTransport(call, metadata, path),
+    });
+  } catch {
+    fail();
+    return;
+  }
+  if (decision instanceof Promise) decision.then(conclude).catch(fail);
+  else conclude(decision);
+}
+
+function readAuthorization(metadata: Metadata): string | undefined {
+  const values = metadata.get("authorization");
+  return values.length === 0 ? undefined : values.join(", ");
 }
 
 /** Refuses the call, or makes its principal known and follows its stream. Returns what stops following it. */

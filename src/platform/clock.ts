@@ -17,6 +17,11 @@ export interface Clock {
   schedule(delayMs: number, task: () => void): () => void;
 }
 
+/** Milliseconds from an arbitrary start, for durations. */
+export function elapsed(clock: Clock): number {
+  return clock.monotonic?.() ?? clock.now();
+}
+
 // setTimeout fires at once for delays that do not fit into 31 bits.
 const maxTimeoutMs = 2 ** 31 - 1;
 

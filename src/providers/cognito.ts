@@ -15,6 +15,8 @@ export const cognito: Provider = {
   // Never used: Cognito takes no assertions.
   assertionAudience: "issuer",
   audienceClaim: "none",
+  scopePrefix: "{audience}/",
+  requiredClaims: { token_use: "access" },
   types: [""],
   // Menu names are unverified, and vendors change them.
   advice: {

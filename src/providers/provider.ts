@@ -36,6 +36,13 @@ export interface Provider {
   /** The claims that may name the client, in order; the first one present counts. */
   readonly clientIdClaims: readonly string[];
   /**
+   * Template of what stands in front of each scope in a token. Scopes without it are none of this audience. By default,
+   * nothing.
+   */
+  readonly scopePrefix?: string;
+  /** Claims that mark an access token, with their values: tokens without them are refused. By default, none. */
+  readonly requiredClaims?: Readonly<Record<string, string>>;
+  /**
    * The values of the `typ` header that mark an access token, in lower case, without "application/". The empty string
    * stands for a token without that header.
    */

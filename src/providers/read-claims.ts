@@ -18,6 +18,18 @@ export function readScopes(claims: Claims, provider: Provider, audience: string)
   return list === undefined ? undefined : new Set(list);
 }
 
+/** The scopes that a token has for an audience, as the protos write them; `undefined` if they cannot be read. */
+export function readGrantedScopes(
+  claims: Claims,
+  provider: Provider,
+  audience: string,
+): ReadonlySet<string> | undefined {
+  const scopes = readScopes(claims, provider, audience);
+  const prefix = expand(provider.scopePrefix ?? "", { audience });
+  if (scopes === undefined || prefix === "") return scopes;
+  return new Set([...scopes].filter((scope) => scope.startsWith(prefix)).map((scope) => scope.slice(prefix.length)));
+}
+
 /** The claims that may hold the scopes, for messages. */
 export function describeScopeClaims({ scopeClaims }: Provider): string {
   return scopeClaims.map((path) => (typeof path === "string" ? path : path.join("."))).join(", ");

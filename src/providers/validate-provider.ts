@@ -16,7 +16,7 @@ export function validateProvider(provider: Provider): void {
 
 function problemOf(provider: Provider): string | undefined {
   const { name, audienceParameter, scopeFormat, extraScopes, assertionAudience, expectsJwt } = provider;
-  const { audienceClaim, scopeClaims, clientIdClaims, types, advice } = provider;
+  const { audienceClaim, scopeClaims, clientIdClaims, types, advice, scopePrefix, requiredClaims } = provider;
   if (typeof name !== "string" || name === "") return "has no name";
   return (
     notOneOf("audienceParameter", audienceParameter, audienceParameters) ??
@@ -30,6 +30,8 @@ function problemOf(provider: Provider): string | undefined {
         badTemplate("scopeClaims", segment, ["{audience}"]),
       ),
     ) ??
+    (scopePrefix === undefined ? undefined : badTemplate("scopePrefix", scopePrefix, ["{audience}"])) ??
+    badRequiredClaims(requiredClaims) ??
     badList("clientIdClaims", clientIdClaims, (claim) => notText("clientIdClaims", claim)) ??
     (clientIdClaims.length === 0 ? "has no clientIdClaims; name at least one" : undefined) ??
     badList("types", types, (type) => badType(type)) ??
@@ -68,6 +70,14 @@ function badType(type: string): string | undefined {
   return type === type.toLowerCase() && !type.startsWith("application/")
     ? undefined
     : `has the type ${JSON.stringify(type)}; write it in lower case, without application/`;
+}
+
+function badRequiredClaims(claims: Provider["requiredClaims"]): string | undefined {
+  if (claims === undefined) return undefined;
+  if (typeof claims !== "object" || claims === null) return "has requiredClaims that are no object";
+  return Object.values(claims)
+    .map((value) => notText("requiredClaims", value))
+    .find((problem) => problem !== undefined);
 }
 
 function badAdvice(advice: Provider["advice"]): string | undefined {

@@ -10,6 +10,9 @@ export type Decision =
   | { readonly allowed: true; readonly rule: RpcRule; readonly principal: Principal | undefined }
   | { readonly allowed: false; readonly refusal: Refusal };
 
+/** How a token was looked at: not at all, found among those that were verified before, or verified. */
+export type TokenCheck = "none" | "cached" | "verified";
+
 /** One decision, for an audit log. Holds no token and no part of one. */
 export interface DecisionEvent {
   /** When it was decided. */
@@ -18,7 +21,11 @@ export interface DecisionEvent {
   readonly rpc: string;
   /** "connect", "grpc", "grpc-web" or "grpc-js". */
   readonly protocol: string;
+  /** Address and port of the other end, "10.0.0.7:53312", as far as the transport tells. */
+  readonly peer: string | undefined;
   readonly decision: "allow" | "refuse";
+  /** Whether it counted. A refusal that did not went through: see `enforcement`. */
+  readonly enforced: boolean;
   /** Why it was refused. */
   readonly reason: RefusalReason | undefined;
   /** The exact cause of a refusal; more than the caller is told. */
@@ -33,6 +40,7 @@ export interface DecisionEvent {
   readonly clientId: string | undefined;
   readonly issuer: string | undefined;
   readonly tokenId: string | undefined;
+  readonly tokenCheck: TokenCheck;
   /** What the rule's `next` would have said: "allow", or the reason of its refusal. `undefined` without a `next`. */
   readonly next: "allow" | RefusalReason | undefined;
 }

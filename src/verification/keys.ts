@@ -1,34 +1,33 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import {
-  type CryptoKey,
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type JWSHeaderParameters,
-  type RemoteJWKSet,
-} from "jose";
-import { discover } from "../discovery/discovery.js";
-import { DiscoveryError, networkReason } from "../discovery/discovery-failure.js";
-import type { Clock } from "../platform/clock.js";
-import { isLoopback } from "../platform/loopback.js";
+import { DiscoveryError } from "../discovery/discovery-failure.js";
+import { elapsed } from "../platform/clock.js";
+import { createKeySetEndpoint, type KeySetEndpointOptions } from "./key-set-endpoint.js";
+import { noKeys, type PublishedKey, type PublishedKeys } from "./published-keys.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
+import type { KeysEvent } from "./server-event.js";
+import type { Proof } from "./token-cache.js";
 
 /** The published keys of one issuer. */
 export interface KeySource {
-  /** The keys that a token with this header may be signed with; more than one only where `kid` is not unique. */
-  find(header: JWSHeaderParameters): Promise<readonly CryptoKey[] | TokenRefusal>;
+  /** The keys for an algorithm with a key id; without a key id, all for the algorithm. At once if possible. */
+  find(alg: string, kid: string | undefined): Found | Promise<Found>;
   /** Fetches metadata and keys now. Throws a DiscoveryError. */
   load(): Promise<void>;
+  /** What a key proved is believed as long as the key is published. */
+  proofBy(key: PublishedKey): Proof;
+  /** Whether there are keys that can be used. */
+  readonly isReady: boolean;
+  /** Until when the keys do if they cannot be fetched any more, in milliseconds since the Unix epoch. */
+  readonly usableUntil: number;
 }
 
+type Found = readonly PublishedKey[] | TokenRefusal;
+
 /** What a key source needs. */
-export interface KeySourceOptions {
-  readonly issuer: string;
-  readonly timeoutMs: number;
-  readonly fetch: typeof fetch;
-  readonly clock: Clock;
+export interface KeySourceOptions extends KeySetEndpointOptions {
+  readonly onEvent: (event: KeysEvent) => void;
 }
 
 // After a failure the authorization server is left alone for a moment: a flood of tokens is no flood of requests.
@@ -43,12 +42,18 @@ const refreshAfterMs = 600_000;
 // How long the last good keys do while they cannot be fetched anew.
 const usableForMs = 3_600_000;
 
+/** No key fits a token. */
+export const unknownKey: TokenRefusal = invalid("no published key matches the token's kid and alg");
+
 /** Creates a key source. Discovery runs when keys are needed first. */
 export function createKeySource(options: KeySourceOptions): KeySource {
-  const { issuer, clock } = options;
-  let connecting: Promise<RemoteJWKSet> | undefined;
+  const { clock } = options;
+  const endpoint = createKeySetEndpoint(options);
+  const report = createReporter(options);
+  let published: PublishedKeys = noKeys;
   let fetchedAt = Number.NEGATIVE_INFINITY;
   let failure: { readonly error: DiscoveryError; readonly at: number } | undefined;
+  let refreshing: Promise<TokenRefusal | undefined> | undefined;
 
   // What lies in the future, after the clock was set back, was not just now.
   function isWithin(at: number, ms: number): boolean {
@@ -58,98 +63,91 @@ export function createKeySource(options: KeySourceOptions): KeySource {
 
   const isOlderThan = (ms: number): boolean => !isWithin(fetchedAt, ms);
 
-  function connect(): Promise<RemoteJWKSet> {
-    connecting ??= discoverKeys(options).catch((error: unknown) => {
-      connecting = undefined;
-      throw error;
-    });
-    return connecting;
-  }
-
   async function fetchKeys(): Promise<void> {
+    const startedAt = elapsed(clock);
     try {
-      // Calls at the same time share one request.
-      await (await connect()).reload();
+      published = published.replace(await endpoint.fetch());
       fetchedAt = clock.now();
       failure = undefined;
+      report(startedAt, published.size);
     } catch (error) {
-      const known = error instanceof DiscoveryError ? error : keysUnreachable(issuer, error);
-      failure = { error: known, at: clock.now() };
-      throw known;
+      if (!(error instanceof DiscoveryError)) throw error;
+      failure = { error, at: clock.now() };
+      report(startedAt, published.size, error);
+      throw error;
     }
   }
 
-  /** Fetches keys unless that failed a moment ago; says why there are none. */
-  async function refresh(): Promise<TokenRefusal | undefined> {
-    if (failure !== undefined && isWithin(failure.at, failureCooldownMs)) return unavailable(failure.error);
-    try {
-      await fetchKeys();
-      return undefined;
-    } catch (error) {
-      return unavailable(error as DiscoveryError);
+  /** Fetches keys unless that failed a moment ago; says why there are none. One at a time. */
+  function refresh(): Promise<TokenRefusal | undefined> {
+    if (failure !== undefined && isWithin(failure.at, failureCooldownMs)) {
+      return Promise.resolve(unavailable(failure.error));
     }
+    refreshing ??= fetchKeys()
+      .then(() => undefined, unavailable)
+      .finally(() => {
+        refreshing = undefined;
+      });
+    return refreshing;
+  }
+
+  async function findAfterRefresh(alg: string, kid: string | undefined): Promise<Found> {
+    const refusal = await refresh();
+    if (refusal !== undefined && (isOlderThan(usableForMs) || published.find(alg, kid).length === 0)) return refusal;
+    const found = published.find(alg, kid);
+    return found.length === 0 ? unknownKey : found;
+  }
+
+  // Nobody waits while the last good keys do.
+  function refreshIfDue(): void {
+    if (isOlderThan(refreshAfterMs)) void refresh();
+  }
+
+  const proofs = new WeakMap<PublishedKey, Proof>();
+
+  function createProof(key: PublishedKey): Proof {
+    const proof: Proof = {
+      isBelieved() {
+        refreshIfDue();
+        return key.isPublished;
+      },
+    };
+    proofs.set(key, proof);
+    return proof;
   }
 
   return {
-    async find(header) {
-      if (isOlderThan(refreshAfterMs)) {
-        // Nobody waits while the last good keys do.
-        const waits = isOlderThan(usableForMs);
-        const refreshing = refresh();
-        const refusal = waits ? await refreshing : undefined;
-        if (refusal !== undefined && isOlderThan(usableForMs)) return refusal;
-      }
-      let keys = await findPublished(await connect(), header);
-      if (keys.length === 0 && isOlderThan(unknownKeyCooldownMs)) {
-        const refusal = await refresh();
-        if (refusal !== undefined) return refusal;
-        keys = await findPublished(await connect(), header);
-      }
-      return keys.length === 0 ? invalid("no published key matches the token's kid and alg") : keys;
+    find(alg, kid) {
+      if (isOlderThan(usableForMs)) return findAfterRefresh(alg, kid);
+      refreshIfDue();
+      const found = published.find(alg, kid);
+      if (found.length > 0) return found;
+      return isOlderThan(unknownKeyCooldownMs) ? findAfterRefresh(alg, kid) : unknownKey;
     },
     load: fetchKeys,
+    proofBy: (key) => proofs.get(key) ?? createProof(key),
+    get isReady() {
+      return published.size > 0 && !isOlderThan(usableForMs);
+    },
+    get usableUntil() {
+      return fetchedAt + usableForMs;
+    },
   };
 }
 
-async function discoverKeys(options: KeySourceOptions): Promise<RemoteJWKSet> {
-  const { jwks_uri: location } = await discover(options);
-  if (location === undefined || !URL.canParse(location)) {
-    throw new DiscoveryError("refused", `the metadata of ${options.issuer} names no jwks_uri`);
-  }
-  const url = new URL(location);
-  if (url.protocol !== "https:" && !isLoopback(url.hostname)) {
-    throw new DiscoveryError(
-      "refused",
-      `the jwks_uri of ${options.issuer} is plain http; that is allowed for loopback only`,
-    );
-  }
-  return createRemoteJWKSet(url, {
-    // When to fetch is decided above; looking up a key never does.
-    cacheMaxAge: Number.POSITIVE_INFINITY,
-    cooldownDuration: Number.POSITIVE_INFINITY,
-    // jose takes whole numbers; a timer that does not fit into 31 bits fires at once.
-    timeoutDuration: Math.min(Math.ceil(options.timeoutMs), 2 ** 31 - 1),
-    [customFetch]: (input, init) => options.fetch(input, init),
-  });
-}
-
-/** The keys that were fetched last and match a header. One that cannot be imported is no key. */
-async function findPublished(keySet: RemoteJWKSet, header: JWSHeaderParameters): Promise<readonly CryptoKey[]> {
-  try {
-    return [await keySet(header)];
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return [];
-    const keys: CryptoKey[] = [];
-    for await (const key of error) keys.push(key);
-    return keys;
-  }
-}
-
-function keysUnreachable(issuer: string, error: unknown): DiscoveryError {
-  const reason = error instanceof errors.JOSEError ? error.code : networkReason(error);
-  return new DiscoveryError("unreachable", `the keys of ${issuer} cannot be fetched (${reason})`);
-}
-
-function unavailable(error: DiscoveryError): TokenRefusal {
+function unavailable(error: unknown): TokenRefusal {
+  if (!(error instanceof DiscoveryError)) throw error;
   return { reason: "AUTHORIZATION_SERVER_UNAVAILABLE", cause: error.message, retryAfterMs: failureCooldownMs };
+}
+
+function createReporter({ issuer, clock, onEvent }: KeySourceOptions) {
+  return (startedAt: number, keys: number, error?: DiscoveryError): void =>
+    onEvent({
+      kind: "keys",
+      issuer,
+      outcome: error === undefined ? "refreshed" : "failed",
+      durationMs: elapsed(clock) - startedAt,
+      keys,
+      cause: error?.message,
+    });
 }

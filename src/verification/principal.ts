@@ -1,7 +1,11 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-/** Who calls, proven by a verified access token. */
+import { deepFreeze, frozenSet } from "../platform/frozen.js";
+import type { Confirmation } from "./confirmation.js";
+import { readVerifiedClaims } from "./jwt.js";
+
+/** Who calls, proven by a verified access token. The same object serves all calls with that token: it cannot be changed. */
 export interface Principal {
   /** The client that called (RFC 9068 §2.2 `client_id`). */
   readonly clientId: string;
@@ -9,7 +13,7 @@ export interface Principal {
   readonly subject: string;
   /** `iss` of the token. */
   readonly issuer: string;
-  /** `aud` of the token. */
+  /** `aud` of the token; empty where the issuer's tokens have none. */
   readonly audience: readonly string[];
   /** The scopes that the token grants. */
   readonly scopes: ReadonlySet<string>;
@@ -17,6 +21,72 @@ export interface Principal {
   readonly expiresAt: number;
   /** `jti` of the token, to find it in the authorization server's log. */
   readonly tokenId: string | undefined;
-  /** Every claim of the token, as it was. */
+  /** The key that whoever sends the token has proven to hold; `undefined` for a bearer token. */
+  readonly confirmation: Confirmation | undefined;
+  /** Every claim of the token, as it was. Read from the token when it is asked for first. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
+
+/** What a principal is made of: what was read of the claims, and where the rest of them is. */
+export interface PrincipalParts extends Omit<Principal, "claims"> {
+  /** The credentials that the claims can be read from, or the claims. */
+  readonly source: string | Readonly<Record<string, unknown>>;
+}
+
+/** Creates a principal. */
+export function createPrincipal(parts: PrincipalParts): Principal {
+  return new VerifiedPrincipal(parts);
+}
+
+// 100,000 of them may be held at a time: their claims, of which most are never asked for, are read when they are.
+class VerifiedPrincipal implements Principal {
+  readonly clientId: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly audience: readonly string[];
+  readonly scopes: ReadonlySet<string>;
+  readonly expiresAt: number;
+  readonly tokenId: string | undefined;
+  readonly confirmation: Confirmation | undefined;
+  declare readonly claims: Readonly<Record<string, unknown>>;
+  #source: string | Readonly<Record<string, unknown>>;
+
+  constructor(parts: PrincipalParts) {
+    this.clientId = parts.clientId;
+    this.subject = parts.subject;
+    this.issuer = parts.issuer;
+    this.audience = parts.audience;
+    this.scopes = parts.scopes;
+    this.expiresAt = parts.expiresAt;
+    this.tokenId = parts.tokenId;
+    this.confirmation = parts.confirmation;
+    this.#source = parts.source;
+    Object.defineProperty(this, "claims", VerifiedPrincipal.#claims);
+    Object.freeze(this);
+  }
+
+  // A property of its own, so that copies of a principal have it.
+  static readonly #claims: PropertyDescriptor = {
+    enumerable: true,
+    get(this: VerifiedPrincipal) {
+      if (typeof this.#source === "string") this.#source = readVerifiedClaims(this.#source);
+      return deepFreeze(this.#source);
+    },
+  };
+}
+
+/** Makes one set out of all that have the same scopes: few of them differ. Bounded. */
+export function createScopeSets(): (scopes: ReadonlySet<string>) => ReadonlySet<string> {
+  const known = new Map<string, ReadonlySet<string>>();
+  return (scopes) => {
+    const text = [...scopes].join(" ");
+    const same = known.get(text);
+    if (same !== undefined) return same;
+    if (known.size === maxScopeSets) known.clear();
+    const set = frozenSet(scopes);
+    known.set(text, set);
+    return set;
+  };
+}
+
+const maxScopeSets = 1_000;

@@ -1,21 +1,17 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { DescService } from "@bufbuild/protobuf";
-import { checkTimeout, defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
-import { type Clock, systemClock } from "../platform/clock.js";
-import { createHarmlessListener } from "../platform/listener.js";
-import { type Provider, standardProvider } from "../providers/provider.js";
-import { validateProvider } from "../providers/validate-provider.js";
-import { evaluate } from "../rules/evaluate.js";
-import type { Rule } from "../rules/rule.js";
-import { type ConfiguredRule, createRuleSet, type RpcRule, type RuleSet } from "../rules/rule-set.js";
-import { readBearerToken } from "./bearer.js";
-import type { Decision, DecisionEvent } from "./decision.js";
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Clock } from "../platform/clock.js";
+import { createRuleSet, type RpcRule, type RuleSet } from "../rules/rule-set.js";
+import { type CallerVerdict, demandsToken, findRefusal, isPrincipal } from "./decide.js";
+import type { Decision, TokenCheck } from "./decision.js";
+import { createDecisionReport, type Judgement } from "./decision-report.js";
 import type { IncomingCall } from "./incoming-call.js";
-import type { Principal } from "./principal.js";
-import type { Refusal, RefusalReason, TokenRefusal } from "./refusal.js";
-import { createVerifier, type Verifier } from "./verifier.js";
+import type { TokenRefusal } from "./refusal.js";
+import { type ResourceServerOptions, validateServerOptions } from "./resource-server-options.js";
+import { checkSender } from "./sender.js";
+import { createVerifiers, type Verdict, type Verifier, type Verifiers } from "./verifier.js";
 
 /** Decides who may call which RPC of some services. The transports' guards ask it. */
 export interface ResourceServer {
@@ -26,52 +22,18 @@ export interface ResourceServer {
   /** How far clocks may be apart, in milliseconds. */
   readonly clockToleranceMs: number;
   /**
-   * Fetches the issuer's metadata and keys now, so that the first call need not wait and a wrong issuer shows at start.
+   * Fetches the issuers' metadata and keys now, so that the first call need not wait and a wrong issuer shows at start.
    * Throws a DiscoveryError.
    */
   ready(): Promise<void>;
-  /** Decides a call. Never throws for what a caller sends. */
-  authorize(call: IncomingCall): Promise<Decision>;
+  /**
+   * The issuers whose tokens cannot be verified at the moment, because their keys are not there: for a readiness check.
+   * Empty once all is well. Asks nobody.
+   */
+  unreadyIssuers(): readonly string[];
+  /** Decides a call; at once if its token is known. Never throws for what a caller sends. */
+  authorize(call: IncomingCall): Decision | Promise<Decision>;
 }
-
-/** Options of createResourceServer(). */
-export interface ResourceServerOptions {
-  /** The services that are served. Their protos say who may call, and for which audience tokens must be. */
-  readonly services: readonly DescService[];
-  /** Rules for services whose protos cannot declare any, such as health and reflection. By default, none. */
-  readonly rules?: readonly ConfiguredRule[];
-  /** The issuer, exactly as `iss` has it; compared byte for byte. Plain http is for loopback only. */
-  readonly issuer: string;
-  /** The signature algorithms that are accepted (RFC 7518 §3.1). By default, the asymmetric ones. */
-  readonly algorithms?: readonly string[];
-  /** Where the claims of this issuer's tokens are. By default, where RFC 9068 says. */
-  readonly provider?: Provider;
-  /** How far clocks may be apart, in seconds. By default, 5. */
-  readonly clockToleranceSeconds?: number;
-  /** Time-out of requests to the authorization server in milliseconds. By default, 10,000. */
-  readonly timeoutMs?: number;
-  /** Is told of every decision. By default, nobody is. Must not throw. */
-  readonly onDecision?: (event: DecisionEvent) => void;
-  /** Replaces the global fetch, for a proxy or a certificate authority of your own. */
-  readonly fetch?: typeof fetch;
-  /** The time. By default, the machine's. */
-  readonly clock?: Clock;
-}
-
-/** Algorithms whose keys an authorization server can publish. */
-export const asymmetricAlgorithms: readonly string[] = [
-  "ES256",
-  "ES384",
-  "ES512",
-  "PS256",
-  "PS384",
-  "PS512",
-  "RS256",
-  "RS384",
-  "RS512",
-  "EdDSA",
-  "Ed25519",
-];
 
 /**
  * Creates a resource server (RFC 6749 §1.1) for some services.
@@ -89,141 +51,99 @@ export const asymmetricAlgorithms: readonly string[] = [
  */
 export function createResourceServer(options: ResourceServerOptions): ResourceServer {
   const rules = createRuleSet(options);
-  const clock = options.clock ?? systemClock;
-  const verifier = createVerifier(verifierOptions(options, clock));
-  const report = createReporter(options.onDecision, clock);
+  const settings = validateServerOptions(options);
+  const { clock, clockToleranceMs, enforces } = settings;
+  const verifiers = createVerifiers(settings);
+  const plans = createPlans(rules, verifiers);
+  const report = createDecisionReport(settings);
+  if (!enforces)
+    process.emitWarning("refused calls are let through: enforcement is off", { code: "MESHAUTH_REPORT_ONLY" });
+
+  function conclude(call: IncomingCall, rule: RpcRule, verdict: CallerVerdict, tokenCheck: TokenCheck): Decision {
+    const refusal = findRefusal(rule, verdict);
+    report?.({ call, rule, verdict, tokenCheck, refusal });
+    if (refusal !== undefined && enforces) return { allowed: false, refusal };
+    return { allowed: true, rule, principal: isPrincipal(verdict) ? verdict : undefined };
+  }
+
+  function judge(
+    call: IncomingCall,
+    rule: RpcRule,
+    verdict: Verdict,
+    tokenCheck: TokenCheck,
+  ): Decision | Promise<Decision> {
+    if ("reason" in verdict || verdict.confirmation === undefined) return conclude(call, rule, verdict, tokenCheck);
+    const proven = checkSender(verdict, verdict.confirmation, call);
+    return proven instanceof Promise
+      ? proven.then((result) => conclude(call, rule, result, tokenCheck))
+      : conclude(call, rule, proven, tokenCheck);
+  }
 
   return {
     rules,
     clock,
-    clockToleranceMs: toleranceMs(options),
-    ready: () => verifier.load(),
-    async authorize(call) {
-      const rule = call.method === undefined ? undefined : rules.forMethod(call.method);
-      const verify = (audience: string) => verifyToken(verifier, call.authorization, audience);
-      const verdict = rule !== undefined && demandsToken(rule.rule) ? await verify(rule.audience) : undefined;
-      const decision = decide(call, rule, verdict);
-      if (report === undefined) return decision;
-      if (rule?.rule.next === undefined || demandsToken(rule.rule) || !demandsToken(rule.rule.next)) {
-        report(call, rule, verdict, decision);
-        return decision;
-      }
-      // A public call waits for nothing: what its next rule would say is found out behind it.
-      verify(rule.audience).then(
-        (tried) => report(call, rule, tried, decision),
-        () => report(call, rule, undefined, decision),
-      );
-      return decision;
+    clockToleranceMs,
+    ready: () => verifiers.load(),
+    unreadyIssuers: () => verifiers.unready(),
+    authorize(call) {
+      const plan = call.method === undefined ? undefined : plans.get(call.method);
+      if (plan === undefined) return refuseWithoutRule(call, report);
+      const { rule, verifier } = plan;
+      if (!demandsToken(rule.rule)) return admitPublic(call, plan, report);
+      const verdict = verifier.verify(call.authorization);
+      return verdict instanceof Promise
+        ? verdict.then((verified) => judge(call, rule, verified, "verified"))
+        : judge(call, rule, verdict, "reason" in verdict ? checkOf(verdict) : "cached");
     },
   };
 }
 
-type Verdict = Principal | TokenRefusal | undefined;
-
-function demandsToken({ requirement }: Rule): boolean {
-  return requirement.kind !== "public";
+/** An RPC's rule, and what verifies tokens for its audience. */
+interface Plan {
+  readonly rule: RpcRule;
+  readonly verifier: Verifier;
 }
 
-async function verifyToken(
-  verifier: Verifier,
-  authorization: string | null | undefined,
-  audience: string,
-): Promise<Principal | TokenRefusal> {
-  const token = readBearerToken(authorization);
-  return typeof token === "string" ? await verifier.verify(token, audience) : token;
-}
-
-function decide({ rpc }: IncomingCall, rule: RpcRule | undefined, verdict: Verdict): Decision {
-  if (rule === undefined) {
-    return refuse({ reason: "RULE_MISSING", cause: `${rpc} has no rule`, audience: "" });
+function createPlans(rules: RuleSet, verifiers: Verifiers): ReadonlyMap<DescMethod, Plan> {
+  const byAudience = new Map(
+    rules.all.map(({ audience }) => audience).map((audience) => [audience, verifiers.forAudience(audience)]),
+  );
+  const plans = new Map<DescMethod, Plan>();
+  for (const rule of rules.all) {
+    const verifier = byAudience.get(rule.audience);
+    if (verifier !== undefined) plans.set(rule.method, { rule, verifier });
   }
-  if (rule.rule.requirement.kind === "public") return { allowed: true, rule, principal: undefined };
-  const refusal = refusalOf(rule.rule, rule.audience, verdict);
-  if (refusal !== undefined) return refuse(refusal);
-  return { allowed: true, rule, principal: isPrincipal(verdict) ? verdict : undefined };
+  return plans;
 }
 
-function refuse(refusal: Refusal): Decision {
+type Report = ((judgement: Judgement) => void) | undefined;
+
+function refuseWithoutRule(call: IncomingCall, report: Report): Decision {
+  const refusal = { reason: "RULE_MISSING", cause: `${call.rpc} has no rule`, audience: "" } as const;
+  report?.({ call, rule: undefined, verdict: undefined, tokenCheck: "none", refusal });
   return { allowed: false, refusal };
 }
 
-function isPrincipal(verdict: Verdict): verdict is Principal {
-  return verdict !== undefined && "clientId" in verdict;
-}
-
-/** Why a rule that demands a token refuses; `undefined` if it does not. */
-function refusalOf(rule: Rule, audience: string, verdict: Verdict): Refusal | undefined {
-  if (!isPrincipal(verdict)) {
-    const missing: TokenRefusal = { reason: "CREDENTIALS_MISSING", cause: "no token was looked at" };
-    return { ...(verdict ?? missing), audience };
+function admitPublic(call: IncomingCall, { rule, verifier }: Plan, report: Report): Decision {
+  const decision: Decision = { allowed: true, rule, principal: undefined };
+  if (report === undefined) return decision;
+  const tell = (verdict: CallerVerdict, tokenCheck: TokenCheck): void =>
+    report({ call, rule, verdict, tokenCheck, refusal: undefined });
+  const { next } = rule.rule;
+  if (next === undefined || !demandsToken(next)) {
+    tell(undefined, "none");
+    return decision;
   }
-  const evaluation = evaluate(rule, verdict);
-  if (evaluation.allowed) return undefined;
-  if (evaluation.reason === "CALLER_NOT_ALLOWED") {
-    return { reason: evaluation.reason, cause: `client ${verdict.clientId} is not in callers`, audience };
-  }
-  const { reason, required, missing } = evaluation;
-  return { reason, cause: `the token lacks ${missing.join(" ")}`, audience, required, missing };
+  // A public call waits for nothing: what its next rule would say is found out behind it.
+  Promise.resolve()
+    .then(() => verifier.verify(call.authorization))
+    .then(
+      (verdict) => tell(verdict, "verified"),
+      () => tell(undefined, "none"),
+    );
+  return decision;
 }
 
-type Reporter = (call: IncomingCall, rule: RpcRule | undefined, verdict: Verdict, decision: Decision) => void;
-
-function createReporter(onDecision: ResourceServerOptions["onDecision"], clock: Clock): Reporter | undefined {
-  if (onDecision === undefined) return undefined;
-  // An audit sink that fails must neither open nor close the door.
-  const tell = createHarmlessListener(onDecision, "onDecision", "MESHAUTH_ON_DECISION");
-  return ({ rpc, protocol }, rule, verdict, decision) => {
-    const principal = isPrincipal(verdict) ? verdict : undefined;
-    const event: DecisionEvent = {
-      time: new Date(clock.now()),
-      rpc,
-      protocol,
-      decision: decision.allowed ? "allow" : "refuse",
-      reason: decision.allowed ? undefined : decision.refusal.reason,
-      cause: decision.allowed ? undefined : decision.refusal.cause,
-      audience: rule?.audience ?? "",
-      required: rule?.rule.requirement.kind === "scopes" ? rule.rule.requirement.anyOf : [],
-      granted: principal === undefined ? undefined : [...principal.scopes].sort(),
-      clientId: principal?.clientId,
-      issuer: principal?.issuer,
-      tokenId: principal?.tokenId,
-      next: nextVerdict(rule, verdict),
-    };
-    tell(event);
-  };
-}
-
-function nextVerdict(rule: RpcRule | undefined, verdict: Verdict): "allow" | RefusalReason | undefined {
-  const next = rule?.rule.next;
-  if (rule === undefined || next === undefined) return undefined;
-  if (next.requirement.kind === "public") return "allow";
-  return refusalOf(next, rule.audience, verdict)?.reason ?? "allow";
-}
-
-function verifierOptions(options: ResourceServerOptions, clock: Clock): Parameters<typeof createVerifier>[0] {
-  parseIssuer(options.issuer);
-  if (options.provider !== undefined) validateProvider(options.provider);
-  const { algorithms = asymmetricAlgorithms, timeoutMs = defaultTimeoutMs } = options;
-  const foreign = algorithms.filter((algorithm) => !asymmetricAlgorithms.includes(algorithm));
-  if (algorithms.length === 0) throw new TypeError("algorithms is empty; leave it out for the default");
-  if (foreign.length > 0) {
-    throw new TypeError(`algorithms has ${foreign.join(", ")}; use some of ${asymmetricAlgorithms.join(", ")}`);
-  }
-  checkTimeout(timeoutMs);
-  return {
-    issuer: options.issuer,
-    algorithms,
-    provider: options.provider ?? standardProvider,
-    clockToleranceMs: toleranceMs(options),
-    timeoutMs,
-    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    clock,
-  };
-}
-
-function toleranceMs({ clockToleranceSeconds = 5 }: ResourceServerOptions): number {
-  if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= 300)) {
-    throw new TypeError(`clockToleranceSeconds is ${clockToleranceSeconds}; give a number of seconds from 0 to 300`);
-  }
-  return clockToleranceSeconds * 1000;
+function checkOf({ reason }: TokenRefusal): TokenCheck {
+  return reason === "CREDENTIALS_MISSING" ? "none" : "verified";
 }

@@ -1,87 +1,150 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { compactVerify, errors, type JWSHeaderParameters } from "jose";
-import type { Clock } from "../platform/clock.js";
-import type { Provider } from "../providers/provider.js";
-import { checkClaims } from "./claims.js";
-import { decodeJwt, type UnverifiedJwt } from "./jwt.js";
+import { type Clock, elapsed } from "../platform/clock.js";
+import { type Credentials, canonical, readCredentials } from "./bearer.js";
+import { type IssuerKeys, type VerifiedToken, verifyJwt } from "./jwt-verifier.js";
 import { createKeySource } from "./keys.js";
-import type { Principal } from "./principal.js";
+import { createPrincipal, createScopeSets, type Principal } from "./principal.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
+import type { ServerEvent } from "./server-event.js";
+import { createTokenCache, ownText, type TokenCache } from "./token-cache.js";
+import type { TrustedIssuer } from "./trusted-issuer.js";
 
-/** Turns an access token into a principal, or says why not. */
+/** Who sent a token, or why it is refused. */
+export type Verdict = Principal | TokenRefusal;
+
+/** Turns the credentials of a call into a principal, or says why not. */
 export interface Verifier {
-  /** Verifies a token for an audience. */
-  verify(token: string, audience: string): Promise<Principal | TokenRefusal>;
-  /** Fetches the metadata and keys of the issuer now. Throws a DiscoveryError. */
-  load(): Promise<void>;
+  /** Verifies an `authorization` header. At once if the token is known. Never throws for what a caller sends. */
+  verify(authorization: string | null | undefined): Verdict | Promise<Verdict>;
 }
 
-/** What a verifier needs. */
+/** Verifiers for the audiences of a server. They share the issuers and their keys. */
+export interface Verifiers {
+  /** A verifier for an audience of the protos, which remembers the tokens that it verified. */
+  forAudience(audience: string): Verifier;
+  /** Fetches the metadata and keys of every issuer now. Throws a DiscoveryError. */
+  load(): Promise<void>;
+  /** The issuers without keys that can be used at the moment. */
+  unready(): readonly string[];
+}
+
+/** What verifiers need. */
 export interface VerifierOptions {
-  readonly issuer: string;
-  readonly algorithms: readonly string[];
-  readonly provider: Provider;
+  readonly issuers: readonly TrustedIssuer[];
   readonly clockToleranceMs: number;
+  /** How many tokens are remembered for each audience; 0 for none. */
+  readonly maxCachedTokens: number;
   readonly timeoutMs: number;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
+  readonly onEvent?: ((event: ServerEvent) => void) | undefined;
 }
 
-/**
- * Creates a verifier for JWT access tokens (RFC 9068 §4) of one issuer. Whatever can be told without a key is told
- * first; jose verifies signatures.
- */
-export function createVerifier(options: VerifierOptions): Verifier {
-  const keys = createKeySource(options);
-  const { issuer, provider, clock, clockToleranceMs } = options;
-  const algorithms = new Set(options.algorithms);
+// A verified token is looked at anew from time to time, whatever its lifetime.
+const maxCacheAgeMs = 600_000;
+
+/** Creates verifiers for access tokens of some issuers. */
+export function createVerifiers(options: VerifierOptions): Verifiers {
+  const issuers = createIssuerKeys(options);
+  return {
+    forAudience: (audience) => createVerifier(options, issuers, audience),
+    async load() {
+      const loads = await Promise.allSettled([...issuers.values()].map(({ keys }) => keys.load()));
+      const failed = loads.find((load) => load.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    },
+    unready: () => [...issuers.values()].filter(({ keys }) => !keys.isReady).map(({ trusted }) => trusted.issuer),
+  };
+}
+
+function createIssuerKeys({ issuers, onEvent = () => {}, ...rest }: VerifierOptions): ReadonlyMap<string, IssuerKeys> {
+  return new Map(
+    issuers.map((trusted) => {
+      const { issuer } = trusted;
+      return [issuer, { trusted, keys: createKeySource({ ...rest, issuer, onEvent }) }];
+    }),
+  );
+}
+
+function createVerifier(
+  options: VerifierOptions,
+  issuers: ReadonlyMap<string, IssuerKeys>,
+  audience: string,
+): Verifier {
+  const { clock, clockToleranceMs } = options;
+  const cache = createTokenCache(options.maxCachedTokens);
+  const remember = createMemory(options, cache);
+  const report = createReporter(options);
+
+  function verifyAnew(credentials: string, { scheme, token }: Credentials): Verdict | Promise<Verdict> {
+    const startedAt = elapsed(clock);
+    const { issuer, verdict } = verifyJwt(token, audience, { issuers, clock, clockToleranceMs });
+    const finish = (result: VerifiedToken | TokenRefusal): Verdict => {
+      report?.(startedAt, issuer, result);
+      return "reason" in result ? result : (checkScheme(scheme, result) ?? remember(credentials, result));
+    };
+    return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
+  }
 
   return {
-    load: () => keys.load(),
-    async verify(token, audience) {
-      const jwt = decodeJwt(token);
-      if (typeof jwt === "string") return invalid(jwt);
-      const headerProblem = checkHeader(jwt, algorithms);
-      if (headerProblem !== undefined) return invalid(headerProblem);
-      const principal = checkClaims(jwt, { issuer, audience, provider, now: clock.now(), clockToleranceMs });
-      if ("reason" in principal) return principal;
-      const candidates = await keys.find(signingHeader(jwt));
-      if ("reason" in candidates) return candidates;
-      for (const key of candidates) {
-        if (await isSignedBy(token, key, options.algorithms)) return principal;
+    verify(authorization) {
+      if (typeof authorization === "string") {
+        const known = cache.get(authorization, clock.now());
+        if (known !== undefined) return known;
       }
-      return invalid("the signature does not verify");
+      const read = readCredentials(authorization);
+      if ("reason" in read) return read;
+      const credentials = canonical(read);
+      const known = credentials === authorization ? undefined : cache.get(credentials, clock.now());
+      return known ?? verifyAnew(credentials, read);
     },
   };
 }
 
-function checkHeader({ header }: UnverifiedJwt, algorithms: ReadonlySet<string>): string | undefined {
-  const { alg, kid } = header;
-  if (typeof alg !== "string" || !algorithms.has(alg)) return `alg is not one of ${[...algorithms].join(", ")}`;
-  if (kid !== undefined && typeof kid !== "string") return "kid is no string";
-  // No extension is understood here, so none can be critical (RFC 7515 §4.1.11).
-  if (Object.hasOwn(header, "crit")) return "crit names an extension that is not supported";
-  return undefined;
+// A bound token as a bearer token would be good for whoever stole it (RFC 9449 §7.2); one that is not bound proves nothing
+// by its scheme.
+function checkScheme(scheme: Credentials["scheme"], { claims }: VerifiedToken): TokenRefusal | undefined {
+  const isBound = claims.confirmation?.keyThumbprint !== undefined;
+  if (isBound === (scheme === "DPoP")) return undefined;
+  return invalid(
+    isBound
+      ? "the token is bound to a key (jkt), and came as a bearer token"
+      : "the token is not bound to a key, and came as DPoP",
+  );
 }
 
-// Nothing else of the header takes part in finding a key: no jku, jwk, x5u, x5c.
-function signingHeader({ header: { alg, kid } }: UnverifiedJwt): JWSHeaderParameters {
-  return { alg: alg as string, ...(kid === undefined ? {} : { kid: kid as string }) };
+/** Makes a principal of what was verified, and remembers it for as long as the same verification would say the same. */
+function createMemory(
+  { clock, clockToleranceMs }: VerifierOptions,
+  cache: TokenCache,
+): (credentials: string, verified: VerifiedToken) => Principal {
+  const share = createScopeSets();
+  return (credentials, { claims, proof, usableUntil }) => {
+    const own = ownText(credentials);
+    const principal = createPrincipal({ ...claims, scopes: share(claims.scopes), source: own });
+    const now = clock.now();
+    cache.set(own, {
+      principal,
+      proof,
+      // Nor is it remembered from before it was verified: the clock may have been set back.
+      validFrom: Math.max(claims.validFrom, now) - clockToleranceMs,
+      validUntil: Math.min(claims.expiresAt + clockToleranceMs, usableUntil, now + maxCacheAgeMs),
+    });
+    return principal;
+  };
 }
 
-async function isSignedBy(
-  token: string,
-  key: Parameters<typeof compactVerify>[1],
-  algorithms: readonly string[],
-): Promise<boolean> {
-  try {
-    await compactVerify(token, key, { algorithms: [...algorithms] });
-    return true;
-  } catch (error) {
-    // A key that does not fit the algorithm, or is too weak for it, is a TypeError: nothing that it signs is accepted.
-    if (error instanceof errors.JOSEError || error instanceof TypeError) return false;
-    throw error;
-  }
+type Reporter = (startedAt: number, issuer: string | undefined, result: VerifiedToken | TokenRefusal) => void;
+
+function createReporter({ clock, onEvent }: VerifierOptions): Reporter | undefined {
+  if (onEvent === undefined) return undefined;
+  return (startedAt, issuer, result) =>
+    onEvent({
+      kind: "verification",
+      issuer,
+      outcome: "reason" in result ? result.reason : "valid",
+      durationMs: elapsed(clock) - startedAt,
+    });
 }

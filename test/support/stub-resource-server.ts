@@ -3,7 +3,7 @@
 
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type ConfiguredRule, createRuleSet, type RpcRule } from "../../src/rules/rule-set.js";
-import { readBearerToken } from "../../src/verification/bearer.js";
+import { readCredentials } from "../../src/verification/bearer.js";
 import type { Decision } from "../../src/verification/decision.js";
 import type { IncomingCall } from "../../src/verification/incoming-call.js";
 import type { Principal } from "../../src/verification/principal.js";
@@ -58,8 +58,9 @@ export function createStubResourceServer(options: StubResourceServerOptions): St
   const calls: IncomingCall[] = [];
 
   function verify(authorization: string | null | undefined): Principal | Omit<Refusal, "audience"> {
-    const token = readBearerToken(authorization);
-    if (typeof token !== "string") return token;
+    const credentials = readCredentials(authorization);
+    if ("reason" in credentials) return credentials;
+    const { token } = credentials;
     if (token === goodToken) return principalOf(clock.now() + lifetimeMs);
     return refusals[token] ?? refusedFor(token);
   }
@@ -77,6 +78,7 @@ export function createStubResourceServer(options: StubResourceServerOptions): St
     calls,
     before() {},
     ready: async () => {},
+    unreadyIssuers: () => [],
     async authorize(call): Promise<Decision> {
       calls.push(call);
       await stub.before(call);
@@ -108,6 +110,7 @@ function principalOf(expiresAt: number): Principal {
     scopes: new Set(["payments:write"]),
     expiresAt,
     tokenId: "token-7",
+    confirmation: undefined,
     claims: {},
   };
 }

@@ -73,7 +73,7 @@ describe("the types", () => {
 
   it("of a provider are data: there is no place for code", () => {
     type Functions = {
-      [K in keyof Provider]: Provider[K] extends (...args: never[]) => unknown ? K : never;
+      [K in keyof Provider]-?: Provider[K] extends (...args: never[]) => unknown ? K : never;
     }[keyof Provider];
     expectTypeOf<Functions>().toEqualTypeOf<never>();
   });

@@ -73,8 +73,15 @@ describe.each(wires)("a guarded server on %s", (wire) => {
         rpc: "payment.v1.PaymentService/Charge",
         authorization: bearer(goodToken),
         protocol,
+        transport: expect.anything(),
       },
-      { method: expect.anything(), rpc: "grpc.health.v1.Health/Check", authorization: null, protocol },
+      {
+        method: expect.anything(),
+        rpc: "grpc.health.v1.Health/Check",
+        authorization: null,
+        protocol,
+        transport: expect.anything(),
+      },
     ]);
   });
 });

@@ -85,12 +85,14 @@ describe("a guarded grpc-js server", () => {
         rpc: "payment.v1.PaymentService/Charge",
         authorization: bearer(goodToken),
         protocol: "grpc-js",
+        transport: expect.anything(),
       },
       {
         method: expect.objectContaining({ name: "Check" }),
         rpc: "grpc.health.v1.Health/Check",
         authorization: undefined,
         protocol: "grpc-js",
+        transport: expect.anything(),
       },
     ]);
   });

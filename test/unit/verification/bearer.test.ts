@@ -2,19 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { maxTokenLength, readBearerToken } from "../../../src/verification/bearer.js";
+import { canonical, maxTokenLength, readCredentials } from "../../../src/verification/bearer.js";
 import { expectNothingOf, invalidBecause, mint } from "./harness.js";
 
-const notOneToken = invalidBecause("the authorization header is not exactly one bearer token");
+const notOneToken = invalidBecause("the authorization header is not exactly one token");
 
-describe("readBearerToken", () => {
+describe("readCredentials", () => {
   it.each([undefined, null, "", " ", "\t", "  \t "])("takes the header %j for no credentials", (header) => {
-    expect(readBearerToken(header)).toEqual({ reason: "CREDENTIALS_MISSING", cause: "no authorization header" });
+    expect(readCredentials(header)).toEqual({ reason: "CREDENTIALS_MISSING", cause: "no authorization header" });
   });
 
   it.each([
     "Basic b3JkZXItc2VydmljZTpzZWNyZXQ=",
-    "DPoP some-access-token",
+    "DPoPx some-access-token",
+    "DPoP:some-access-token",
     "Bearerx some-access-token",
     "Bearer:some-access-token",
     "Bearer\tsome-access-token",
@@ -23,30 +24,43 @@ describe("readBearerToken", () => {
     "some-access-token",
     "xBearer some-access-token",
   ])("takes another scheme for no credentials: %j", (header) => {
-    const verdict = readBearerToken(header);
-    expect(verdict).toEqual({ reason: "CREDENTIALS_MISSING", cause: "the authorization scheme is not Bearer" });
+    const verdict = readCredentials(header);
+    expect(verdict).toEqual({
+      reason: "CREDENTIALS_MISSING",
+      cause: "the authorization scheme is neither Bearer nor DPoP",
+    });
     expectNothingOf(header, verdict);
   });
 
-  it.each(["Bearer", "bearer", " Bearer", "BEARER\t"])("refuses the scheme alone: %j", (header) => {
-    expect(readBearerToken(header)).toEqual(invalidBecause("authorization header without a token"));
+  it.each(["Bearer", "bearer", " Bearer", "BEARER\t", "DPoP", "dpop"])("refuses the scheme alone: %j", (header) => {
+    expect(readCredentials(header)).toEqual(invalidBecause("authorization header without a token"));
   });
 
   it("refuses the scheme and a space alone", () => {
-    expect(readBearerToken("Bearer ")).toEqual(notOneToken);
+    expect(readCredentials("Bearer ")).toEqual(notOneToken);
   });
 
   it.each(["Bearer", "bearer", "BEARER", "bEaReR"])("reads the scheme in any case: %s", (scheme) => {
-    expect(readBearerToken(`${scheme} some-access-token`)).toBe("some-access-token");
+    expect(readCredentials(`${scheme} some-access-token`)).toEqual({ scheme: "Bearer", token: "some-access-token" });
+  });
+
+  it.each(["DPoP", "dpop", "DPOP"])("reads the scheme of bound tokens in any case: %s", (scheme) => {
+    const credentials = readCredentials(`${scheme} some-access-token`);
+    expect(credentials).toEqual({ scheme: "DPoP", token: "some-access-token" });
+  });
+
+  it("spells the credentials in one way, whatever the case of their scheme", () => {
+    expect(canonical({ scheme: "Bearer", token: "a" })).toBe("Bearer a");
+    expect(canonical({ scheme: "DPoP", token: "a" })).toBe("DPoP a");
   });
 
   it("hands the token out as it came", () => {
     const token = mint();
-    expect(readBearerToken(`Bearer ${token}`)).toBe(token);
+    expect(readCredentials(`Bearer ${token}`)).toEqual({ scheme: "Bearer", token });
   });
 
   it.each(["aZ09-._~+/", "YWJj=", "YWJj=="])("reads every character that RFC 6750 §2.1 allows: %s", (token) => {
-    expect(readBearerToken(`Bearer ${token}`)).toBe(token);
+    expect(readCredentials(`Bearer ${token}`)).toEqual({ scheme: "Bearer", token });
   });
 
   it.each([
@@ -67,25 +81,25 @@ describe("readBearerToken", () => {
     ["characters outside of ASCII", "Bearer some-access-tokén"],
     ["a NUL", "Bearer some-access-token\u0000"],
   ])("refuses %s", (_, header) => {
-    const verdict = readBearerToken(header);
+    const verdict = readCredentials(header);
     expect(verdict).toEqual(notOneToken);
     expectNothingOf(header.slice("Bearer ".length), verdict);
   });
 
   it("reads a token of exactly the longest length", () => {
     const token = "a".repeat(maxTokenLength);
-    expect(readBearerToken(`Bearer ${token}`)).toBe(token);
+    expect(readCredentials(`Bearer ${token}`)).toEqual({ scheme: "Bearer", token });
   });
 
   it("refuses a token that is one character longer", () => {
     const token = "a".repeat(maxTokenLength + 1);
-    const verdict = readBearerToken(`Bearer ${token}`);
+    const verdict = readCredentials(`Bearer ${token}`);
     expect(verdict).toEqual(invalidBecause("the token is longer than 16384 characters"));
     expectNothingOf(token, verdict);
   });
 
   it("looks at the length of a token before its characters", () => {
-    expect(readBearerToken(`Bearer ${" ".repeat(maxTokenLength + 1)}`)).toEqual(
+    expect(readCredentials(`Bearer ${" ".repeat(maxTokenLength + 1)}`)).toEqual(
       invalidBecause("the token is longer than 16384 characters"),
     );
   });

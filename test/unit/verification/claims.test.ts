@@ -3,9 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import { type Provider, standardProvider } from "../../../src/providers/provider.js";
-import { checkClaims } from "../../../src/verification/claims.js";
+import { type CheckedClaims, checkClaims, checkType } from "../../../src/verification/claims.js";
 import { decodeJwt } from "../../../src/verification/jwt.js";
-import type { Principal } from "../../../src/verification/principal.js";
 import type { TokenRefusal } from "../../../src/verification/refusal.js";
 import {
   audience,
@@ -25,20 +24,32 @@ interface Given {
   readonly issuer?: string;
   readonly provider?: Provider;
   readonly clockToleranceMs?: number;
+  readonly checksAudience?: boolean;
+  readonly clientIds?: readonly string[];
 }
 
 /** Checks the claims of a token that was really minted: what JSON cannot say does not get in. */
-function check(claims: Parameters<typeof mint>[0], given: Given = {}): Principal | TokenRefusal {
+function check(claims: Parameters<typeof mint>[0], given: Given = {}): CheckedClaims | TokenRefusal {
   const token = mint(claims, "typ" in given ? headerWith({ typ: given.typ }) : headerWith());
   const jwt = decodeJwt(token);
   if (typeof jwt === "string") throw new Error(jwt);
   const { issuer = issuerUrl, provider = standardProvider, clockToleranceMs = 5_000, afterMs = 0 } = given;
-  const verdict = checkClaims(jwt, { issuer, audience, provider, now: start * 1000 + afterMs, clockToleranceMs });
+  const verdict =
+    checkType(jwt.header["typ"], provider.types) ??
+    checkClaims(jwt.claims, {
+      issuer,
+      audience,
+      provider,
+      checksAudience: given.checksAudience ?? true,
+      clientIds: given.clientIds && new Set(given.clientIds),
+      now: start * 1000 + afterMs,
+      clockToleranceMs,
+    });
   if ("reason" in verdict) expectNothingOf(token, verdict);
   return verdict;
 }
 
-function principal(claims: Parameters<typeof mint>[0], given: Given = {}): Principal {
+function principal(claims: Parameters<typeof mint>[0], given: Given = {}): CheckedClaims {
   const verdict = check(claims, given);
   if ("reason" in verdict) throw new Error(verdict.cause);
   return verdict;
@@ -61,8 +72,9 @@ describe("checkClaims", () => {
       audience: [audience],
       scopes: new Set(["payments:read", "payments:write"]),
       expiresAt: (start + 300) * 1000,
+      validFrom: start * 1000,
       tokenId: "token-7",
-      claims: claimsWith({ sub: "user-1", extra: [1] }),
+      confirmation: undefined,
     });
   });
 
@@ -250,15 +262,36 @@ describe("checkClaims", () => {
   });
 
   describe("cnf", () => {
+    const thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+
     it.each([
-      { jkt: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" },
-      { "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" },
-      {},
-      null,
-    ])("refuses a token that is bound to a key, sent as a bearer token: %j", (cnf) => {
-      expect(check(claimsWith({ cnf }))).toEqual(
-        invalidBecause("the token is bound to a key (cnf), so it is no bearer token"),
-      );
+      [{ jkt: thumbprint }, { keyThumbprint: thumbprint }],
+      [{ "x5t#S256": thumbprint }, { certificateThumbprint: thumbprint }],
+      [
+        { jkt: thumbprint, "x5t#S256": thumbprint },
+        { keyThumbprint: thumbprint, certificateThumbprint: thumbprint },
+      ],
+    ])("reads the key that a token is bound to: %j", (cnf, confirmation) => {
+      expect(principal(claimsWith({ cnf })).confirmation).toEqual(confirmation);
+    });
+
+    const unknown = "the token is bound to a key in a way that is not known";
+
+    it.each([
+      [null, "cnf is no object"],
+      ["jkt", "cnf is no object"],
+      [[thumbprint], "cnf is no object"],
+      [{}, "cnf is empty"],
+      [{ jwk: { kty: "EC" } }, unknown],
+      [{ jkt: thumbprint, kid: "key-1" }, unknown],
+      [{ "x5t#s256": thumbprint }, unknown],
+      [{ jkt: "" }, "cnf has a jkt that is no SHA-256"],
+      [{ jkt: [thumbprint] }, "cnf has a jkt that is no SHA-256"],
+      [{ jkt: `${thumbprint}=` }, "cnf has a jkt that is no SHA-256"],
+      [{ "x5t#S256": thumbprint.slice(1) }, "cnf has a x5t#S256 that is no SHA-256"],
+      [{ "x5t#S256": null, jkt: thumbprint }, "cnf has a x5t#S256 that is no SHA-256"],
+    ])("refuses a token whose binding cannot be checked: %j", (cnf, cause) => {
+      expect(check(claimsWith({ cnf }))).toEqual(invalidBecause(cause));
     });
   });
 
@@ -408,7 +441,7 @@ describe("checkClaims", () => {
       ["another audience", { aud: "https://order-service.internal" }, {}, `aud does not include ${audience}`],
       ["no client id", { client_id: "" }, {}, "no client id in client_id"],
       ["no subject", { sub: "" }, {}, "sub is missing or no string"],
-      ["a binding to a key", { cnf: {} }, {}, "the token is bound to a key (cnf), so it is no bearer token"],
+      ["a binding to a key", { cnf: {} }, {}, "cnf is empty"],
       ["scopes that cannot be read", { scope: 7 }, {}, "the scopes in scope cannot be read"],
       ["a broken nbf", { nbf: "soon" }, {}, "nbf is no time"],
       ["a broken iat", { iat: "now" }, {}, "iat is no time"],

@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect } from "vitest";
-import { standardProvider } from "../../../src/providers/provider.js";
 import type { Principal } from "../../../src/verification/principal.js";
 import type { TokenRefusal } from "../../../src/verification/refusal.js";
-import { asymmetricAlgorithms } from "../../../src/verification/resource-server.js";
-import { createVerifier, type VerifierOptions } from "../../../src/verification/verifier.js";
+import { createTrustedIssuer, type IssuerOptions } from "../../../src/verification/trusted-issuer.js";
+import { createVerifiers, type Verifier, type VerifierOptions } from "../../../src/verification/verifier.js";
 import { createFakeClock, type FakeClock, settle } from "../../support/fake-clock.js";
 import {
   createIssuer,
@@ -57,29 +56,44 @@ export interface Bench {
   readonly clock: FakeClock;
   /** Verifies a token and makes sure that a refusal gives nothing of it away. */
   verify(token: string, wanted?: string): Promise<Principal | TokenRefusal>;
+  /** What verifies tokens for an audience. */
+  verifier(wanted?: string): Verifier;
   load(): Promise<void>;
+  unready(): readonly string[];
 }
 
-export function createBench(options: Partial<VerifierOptions> & { readonly keys?: readonly TestKey[] } = {}): Bench {
+/** What a test may change: by default, a verifier remembers no tokens. */
+export interface BenchOptions extends Partial<Omit<VerifierOptions, "issuers">>, Partial<IssuerOptions> {
+  readonly keys?: readonly TestKey[];
+}
+
+export function createBench(options: BenchOptions = {}): Bench {
   const { keys = [key], ...overrides } = options;
   const issuer = createIssuer(overrides.issuer ?? issuerUrl, ...keys);
   const clock = createFakeClock(start * 1000);
-  const verifier = createVerifier({
-    issuer: issuer.url,
-    algorithms: asymmetricAlgorithms,
-    provider: standardProvider,
+  const verifiers = createVerifiers({
+    issuers: [createTrustedIssuer({ ...overrides, issuer: issuer.url })],
     clockToleranceMs: 5_000,
+    maxCachedTokens: 0,
     timeoutMs: 10_000,
     fetch: issuer.fetch,
     clock,
     ...overrides,
   });
+  const known = new Map<string, Verifier>();
+  const verifier = (wanted = audience): Verifier => {
+    const same = known.get(wanted) ?? verifiers.forAudience(wanted);
+    known.set(wanted, same);
+    return same;
+  };
   return {
     issuer,
     clock,
-    load: () => verifier.load(),
-    async verify(token, wanted = audience) {
-      const verdict = await verifier.verify(token, wanted);
+    verifier,
+    load: () => verifiers.load(),
+    unready: () => verifiers.unready(),
+    async verify(token, wanted) {
+      const verdict = await verifier(wanted).verify(`Bearer ${token}`);
       if ("reason" in verdict) expectNothingOf(token, verdict);
       expect(JSON.stringify(issuer.requests.map(({ url, headers }) => [url, ...headers]))).not.toContain(token);
       return verdict;

@@ -21,8 +21,8 @@ it("calls a token bad only where jose says that of the token or of the key", asy
   await expect(verify(mint())).rejects.toBe(bug);
 });
 
-it("lets jose accept nothing but the algorithms of the options", async () => {
+it("lets jose accept nothing but the algorithm of the token", async () => {
   const { verify } = createBench({ algorithms: ["RS256", "ES256"] });
   expect(await verify(mint())).toMatchObject({ clientId: "order-service" });
-  expect(vi.mocked(compactVerify).mock.lastCall?.[2]).toEqual({ algorithms: ["RS256", "ES256"] });
+  expect(vi.mocked(compactVerify).mock.lastCall?.[2]).toEqual({ algorithms: ["ES256"] });
 });
