@@ -6,7 +6,6 @@ import type { Provider } from "../../src/providers/provider.js";
 import type { RefusalReason } from "../../src/verification/refusal.js";
 import type { Field } from "../support/http2-frames.js";
 import type { TestKey } from "../support/issuer.js";
-import type { GuardId } from "./guards.js";
 import type { ServiceName } from "./lab/vault.js";
 import type { Way } from "./lab/ways.js";
 import type { World } from "./lab/world.js";
@@ -59,8 +58,8 @@ export interface Attack {
   readonly name: string;
   /** The CVE, or the section of the standard that is violated. */
   readonly reference: string;
-  /** The check that stops it. Without it, the row turns red; `scripts/prove-guards.ts` shows that. */
-  readonly guard: GuardId | "none";
+  /** The check that stops it, by its id in `guards`; "none" for controls. Without it, the row turns red. */
+  readonly guard: string;
   readonly verdict: Verdict;
   readonly forge: () => Forged;
   /** The service whose RPCs are called. By default, Vault: any caller with the scope "vault:read". */

@@ -37,6 +37,8 @@ export function createCaller(lab: Lab): Caller {
     "connect-node": reusing(() => connectRawHttp2(lab.ports["connect-node HTTP/2"])),
     "grpc-js": reusing(() => connectRawHttp2(lab.ports["grpc-js HTTP/2"])),
   };
+  const connections = [http1, ...Object.values(h2)];
+
   async function respond(way: Way, service: ServiceName, request: ForgedRequest): Promise<RawResponse> {
     const { method, path, fields, body } = compose(way, service, request);
     const unfinished = request.claimedLength !== undefined;
@@ -64,16 +66,38 @@ export function createCaller(lab: Lab): Caller {
   return {
     async call(way, service, request) {
       try {
-        return endingOf(way, await respond(way, service, request));
+        return endingOf(way, await bounded(respond(way, service, request)));
       } catch (error) {
         if (!(error instanceof NoAnswerError)) throw error;
-        return { verdict: "not HTTP", code: undefined, response: undefined };
+        if (error instanceof LateAnswerError) for (const each of connections) each.close();
+        return {
+          verdict: error instanceof LateAnswerError ? "no answer" : "not HTTP",
+          code: undefined,
+          response: undefined,
+        };
       }
     },
     close() {
-      for (const connection of [http1, ...Object.values(h2)]) connection.close();
+      for (const each of connections) each.close();
     },
   };
+}
+
+// Long, for a call on this machine. Where all is well, nobody waits for it.
+const patienceMs = 4_000;
+
+class LateAnswerError extends NoAnswerError {}
+
+async function bounded<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new LateAnswerError("no answer")), patienceMs);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 interface Reusing<T> {

@@ -3,6 +3,7 @@
 
 import type { DecisionEvent } from "../../../src/verification/decision.js";
 import { createResourceServer, type ResourceServer } from "../../../src/verification/resource-server.js";
+import type { IssuerOptions } from "../../../src/verification/trusted-issuer.js";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
 import { createIssuer, json, type TestIssuer } from "../../support/issuer.js";
 import type { WorldOptions } from "../attack.js";
@@ -37,7 +38,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   };
   const resourceServer = createResourceServer({
     services,
-    ...trusted(options),
+    issuers: issuersOf(options),
     fetch: fetchFrom,
     clock,
     onDecision: (event) => decisions.push(event),
@@ -57,10 +58,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-function trusted({ provider, algorithms }: WorldOptions): Pick<Parameters<typeof createResourceServer>[0], "issuer"> {
-  return {
-    issuer: issuerUrl,
-    ...(provider && { provider }),
-    ...(algorithms && { algorithms }),
-  };
+function issuersOf({ provider, algorithms, secondIssuer = false }: WorldOptions): readonly IssuerOptions[] {
+  const ours = { issuer: issuerUrl, ...(provider && { provider }), ...(algorithms && { algorithms }) };
+  return secondIssuer ? [ours, { issuer: otherIssuerUrl }] : [ours];
 }

@@ -3,7 +3,7 @@
 
 import { signToken } from "../../support/issuer.js";
 import { type Attack, control, stoppedBy } from "../attack.js";
-import { assemble, confused, derOf, jweOf, pemOf, pkcs1Of, signedAs } from "../lab/forge.js";
+import { assemble, confused, derOf, pemOf, pkcs1Of, signedAs } from "../lab/forge.js";
 import { claims, ed25519, es256, es384, good, header, mint, mintUnder, partsOf, rs256 } from "../lab/mint.js";
 
 const none = stoppedBy("algorithm-list", "CVE-2015-9235, RFC 8725 §2.1");
@@ -88,9 +88,6 @@ export const algorithms: readonly Attack[] = [
   }),
   other("alg is ES384, which this server has turned off", () => mintUnder({}, es384), {
     world: { algorithms: ["ES256"] },
-  }),
-  other("the token is a JWE, encrypted to a published key", () => jweOf(good, rs256), {
-    reference: "CVE-2026-23993, RFC 7516 §7.1",
   }),
 
   mismatch("ES384 is claimed for a key on P-256", () => mintUnder({ alg: "ES384" })),

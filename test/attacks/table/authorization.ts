@@ -66,7 +66,10 @@ export const authorization: readonly Attack[] = [
     "the scheme is Basic, with the token as password",
     value(`Basic ${Buffer.from(`teller:${good}`).toString("base64")}`),
   ),
-  scheme("the scheme is DPoP", value(`DPoP ${good}`), { reference: "RFC 9449 §7.1" }),
+  stoppedBy("dpop-scheme", "RFC 9449 §7.1")(
+    "the scheme is DPoP, and the token is bound to nothing",
+    value(`DPoP ${good}`),
+  ),
   scheme("the scheme is Negotiate", value("Negotiate YIIJvwYGKwYBBQUCoIIJszCC")),
   scheme("the scheme is Digest", value('Digest username="teller", response="6629fae49393a05397450978507c4ef1"')),
   scheme("the scheme is Token", value(`Token ${good}`)),

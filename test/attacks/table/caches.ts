@@ -148,16 +148,6 @@ export const caches: readonly Attack[] = [
       },
     },
   ),
-  stoppedBy("frozen-principal", "CWE-471")(
-    "a handler gave its principal another audience, and the token comes again",
-    () => good,
-    {
-      service: "Hall",
-      async before({ callOther }) {
-        await callOther("Vault", changing);
-      },
-    },
-  ),
 
   issuers("a token says one issuer and is signed by the key of the other, under the same key id", () =>
     mint(claims({ iss: otherIssuerUrl })),
@@ -174,7 +164,6 @@ export const caches: readonly Attack[] = [
   control("the other issuer is trusted as well", "RFC 8725 §3.8", () => foreign(), {
     world: { secondIssuer: true },
     outbound: 60,
-    awaits: "several issuers",
   }),
 ];
 

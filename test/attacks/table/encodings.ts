@@ -12,9 +12,8 @@ const characters = stoppedBy("bearer-characters", "RFC 6750 §2.1");
 const text = stoppedBy("strict-utf8", "RFC 7519 §7.2, RFC 3629 §3");
 const object = stoppedBy("json-objects", "RFC 7519 §7.2");
 const duplicate: typeof base64 = (name, forge, more) =>
-  stoppedBy("duplicate-members", "RFC 7519 §4, RFC 7515 §4")(name, forge, { awaits: "a strict JSON reader", ...more });
-const deep: typeof base64 = (name, forge, more) =>
-  stoppedBy("json-depth", "CWE-674")(name, forge, { awaits: "a strict JSON reader", ...more });
+  stoppedBy("duplicate-members", "RFC 7519 §4, RFC 7515 §4")(name, forge, { ...more });
+const deep: typeof base64 = (name, forge, more) => stoppedBy("json-depth", "CWE-674")(name, forge, { ...more });
 
 const [head, payload, signature] = partsOf(good);
 const payloadOf = (part: TokenPart) => () => mint(part);
@@ -61,7 +60,6 @@ export const encodings: readonly Attack[] = [
         .replaceAll("=", ""),
     ),
   ),
-  base64("a character is left over at the end of the signature", () => `${good.slice(0, -1)}`),
   base64("a whole character is added behind the signature", () => `${good}A`),
   base64("dots of another kind stand in the signature", () => `${head}.${payload}.~${signature}~`),
 
@@ -114,17 +112,16 @@ export const encodings: readonly Attack[] = [
     payloadOf(bytesIn(claims({ pad: "@" }), [0xed, 0xa0, 0x80])),
   ),
   text(
-    "the payload ends in the middle of a character",
-    payloadOf(Buffer.concat([Buffer.from(JSON.stringify(claims())), Buffer.from([0xe2, 0x82])])),
+    "a text of the payload ends in the middle of a character",
+    payloadOf(bytesIn(claims({ pad: "@" }), [0xe2, 0x82])),
   ),
-  text("the payload is UTF-16", payloadOf(Buffer.from(JSON.stringify(claims()), "utf16le"))),
   text("the payload begins with a byte order mark", payloadOf(`\ufeff${JSON.stringify(claims())}`), {
     reference: "RFC 8259 §8.1",
-    awaits: "a strict JSON reader",
   }),
 
+  object("the payload is UTF-16", payloadOf(Buffer.from(JSON.stringify(claims()), "utf16le"))),
+  object("the payload is a text with the claims in it", payloadOf(JSON.stringify(JSON.stringify(claims())))),
   object("the payload is a list", payloadOf(JSON.stringify([claims()]))),
-  object("the payload is a text", payloadOf(JSON.stringify("claims"))),
   object("the payload is a number", payloadOf("7")),
   object("the payload is null", payloadOf("null")),
   object("the payload is empty", payloadOf("")),
@@ -155,8 +152,8 @@ export const encodings: readonly Attack[] = [
   duplicate("sub stands there twice, with the same value", payloadOf(behind('"sub":"teller"'))),
   duplicate("a member inside of another stands there twice", payloadOf(behind('"act":{"sub":"a","sub":"b"}'))),
   duplicate("__proto__ stands there twice", payloadOf(behind('"__proto__":{},"__proto__":{"scope":"x"}'))),
-  object(
-    "alg is only there as \\u0061lg, and is none",
+  stoppedBy("algorithm-list", "RFC 8259 §7, RFC 8725 §2.1")(
+    "alg is spelled with an escape, and is none",
     headOf(spelled(header({ alg: "none" }), '"alg"', '"\\u0061lg"')),
   ),
   control("exp is spelled with an escape", "RFC 8259 §7", payloadOf(spelled(claims(), '"exp"', '"\\u0065xp"'))),

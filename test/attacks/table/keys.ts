@@ -46,13 +46,11 @@ export const keys: readonly Attack[] = [
     reference: "CWE-326",
     world: { keys: [publicExponentOne.jwk] },
     outbound: 1,
-    awaits: "a look at published keys",
   }),
   weak("the issuer publishes an Ed25519 key of small order, for which everybody can sign", () => smallOrderKey.token, {
     reference: "RFC 8032 §8.9 (small-order points)",
     world: { keys: [smallOrderKey.jwk] },
     outbound: 1,
-    awaits: "a look at published keys",
   }),
   secret("the issuer publishes its private key", () => good, {
     world: {

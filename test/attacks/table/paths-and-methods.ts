@@ -142,6 +142,7 @@ export const pathsAndMethods: readonly Attack[] = [
   router(
     "the path is a whole URL of another host",
     at((path) => `http://127.0.0.1:9${path}`),
+    { on: onHttp1 },
   ),
   router(
     "the path is an asterisk",

@@ -6,7 +6,7 @@ import { good, mintWith, rs256, start } from "../lab/mint.js";
 import { onStreams, type Way } from "../lab/ways.js";
 
 const closes = stoppedBy("stream-expiry", "CWE-613, RFC 6749 §1.4", "TOKEN_EXPIRED");
-const before = stoppedBy("stream-rule", "CWE-696", "SCOPE_INSUFFICIENT");
+const before = stoppedBy("scopes", "CWE-696", "SCOPE_INSUFFICIENT");
 const tower = { service: "Watchtower", on: onStreams } as const;
 const passes =
   (ms: number) =>
