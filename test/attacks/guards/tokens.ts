@@ -56,13 +56,18 @@ export const tokenGuards: Readonly<Record<string, Guard>> = {
     ),
   ],
   "jwt-shape": [
-    ...verifyByKey,
     ...lenientBase64,
     ...edit(jwt, ["if (!looksLikeJwt(token)) return", 'if (token === "") return'], crash),
+    ...edit(signature, ["if (await isSignedBy(token, key, alg)) return candidate;", "return candidate;"]),
   ],
-  "canonical-base64url": [...verifyByKey, ...lenientBase64],
-  "strict-utf8": edit(jwt, ["{ fatal: true, ignoreBOM: true }", "{}"]),
+  "canonical-base64url": [
+    ...verifyByKey,
+    ...lenientBase64,
+    ...edit("src/verification/bearer.ts", ["if (!token68.test(token))", "if (false)"]),
+  ],
+  "strict-utf8": [...verifyByKey, ...edit(jwt, ["{ fatal: true, ignoreBOM: true }", "{}"])],
   "json-objects": [
+    ...verifyByKey,
     importing(
       jwt,
       'import { findJsonProblem } from "./strict-json.js";',
