@@ -13,6 +13,7 @@ export const cacheGuards: Readonly<Record<string, Guard>> = {
   "cached-not-before": edit(cache, ["now < entry.validFrom", "false"]),
   "cached-whole-token": edit(
     cache,
+    ["entry.credentials.slice(-keyLength)", '""'],
     ["credentials.slice(-keyLength)", '""'],
     ["entry.credentials !== credentials", "false"],
   ),

@@ -27,6 +27,8 @@ const issuers: typeof whole = (name, forge, more) =>
   });
 const warm = async ({ call }: Scene): Promise<void> => void (await call(good));
 const [head, payload, signature] = partsOf(good);
+// One token: ES256 signs the same claims otherwise each time.
+const readOnly = mintWith({ scope: "vault:read" });
 const spelledOtherwise = `${good.slice(0, -1)}${good.endsWith("A") ? "B" : "A"}`;
 const changing = { fields: [["authorization", `Bearer ${good}`]], text: mutateText } as const;
 const passes =
@@ -111,11 +113,11 @@ export const caches: readonly Attack[] = [
   }),
   stoppedBy("cached-scopes", "CVE-2021-32701", "SCOPE_INSUFFICIENT")(
     "a token that opened one RPC is used for another",
-    () => mintWith({ scope: "vault:read" }),
+    () => readOnly,
     {
       service: "Ledger",
       async before({ world }) {
-        await authorizeVault(world, mintWith({ scope: "vault:read" }));
+        await authorizeVault(world, readOnly);
       },
     },
   ),
@@ -127,12 +129,12 @@ export const caches: readonly Attack[] = [
   }),
   stoppedBy("frozen-principal", "CWE-471", "SCOPE_INSUFFICIENT")(
     "a handler gave its principal more scopes, and the token comes again",
-    () => mintWith({ scope: "vault:read" }),
+    () => readOnly,
     {
       service: "Ledger",
       async before({ callOther }) {
         await callOther("Vault", {
-          fields: [["authorization", `Bearer ${mintWith({ scope: "vault:read" })}`]],
+          fields: [["authorization", `Bearer ${readOnly}`]],
           text: mutateText,
         });
       },
