@@ -1,6 +1,21 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+export { type ClientAssertionOptions, clientAssertionFromFile } from "./credentials/client-assertion.js";
+export { type ClientSecretOptions, type ClientSecretSource, clientSecret } from "./credentials/client-secret.js";
+export type {
+  ClientAuthentication,
+  ClientAuthenticationContext,
+  Credential,
+} from "./credentials/credential.js";
+export {
+  type PrivateKeyJwtOptions,
+  type PrivateKeySource,
+  privateKeyJwt,
+} from "./credentials/private-key-jwt.js";
+export type { SigningAlgorithm } from "./credentials/signing-key.js";
+export type { PemSource } from "./credentials/text-source.js";
+export { type TlsClientAuthOptions, tlsClientAuth } from "./credentials/tls-client-auth.js";
 export { DiscoveryError } from "./discovery/discovery-failure.js";
 export type { MeshJson } from "./gen/meshauth/v1/mesh_pb.js";
 export type { RuleJson } from "./gen/meshauth/v1/options_pb.js";
@@ -26,21 +41,6 @@ export {
 export { clientIdOf } from "./rules/service-identity.js";
 export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
 export type { AccessToken } from "./tokens/access-token.js";
-export { type ClientAssertionOptions, clientAssertionFromFile } from "./tokens/credentials/client-assertion.js";
-export { type ClientSecretOptions, type ClientSecretSource, clientSecret } from "./tokens/credentials/client-secret.js";
-export type {
-  ClientAuthentication,
-  ClientAuthenticationContext,
-  Credential,
-} from "./tokens/credentials/credential.js";
-export {
-  type PrivateKeyJwtOptions,
-  type PrivateKeySource,
-  privateKeyJwt,
-} from "./tokens/credentials/private-key-jwt.js";
-export type { SigningAlgorithm } from "./tokens/credentials/signing-key.js";
-export type { PemSource } from "./tokens/credentials/text-source.js";
-export { type TlsClientAuthOptions, tlsClientAuth } from "./tokens/credentials/tls-client-auth.js";
 export { TokenError, type TokenFailure } from "./tokens/token-error.js";
 export type {
   StaleTokenEvent,
@@ -55,6 +55,7 @@ export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Confirmation } from "./verification/confirmation.js";
 export type { Decision, DecisionEvent, TokenCheck } from "./verification/decision.js";
 export type { CallTransport, IncomingCall } from "./verification/incoming-call.js";
+export type { IntrospectionOptions } from "./verification/introspection/introspection-options.js";
 export type { Principal } from "./verification/principal.js";
 export type { Refusal, RefusalReason } from "./verification/refusal.js";
 export { createResourceServer, type ResourceServer } from "./verification/resource-server.js";

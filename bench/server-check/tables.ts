@@ -32,14 +32,15 @@ export function suiteTable({ transport, suite, epochs }: Measured): string {
     ];
   });
   const head = ["calls/s", "ratio", "server CPU µs/call", "ratio", "p50 ms", "ratio", "p99 ratio"];
-  return table([transports[transport], ...head], rows);
+  return table([`${transports[transport]}, Node ${process.version}`, ...head], rows);
 }
 
 /** How both ends of meshauth compare with the article's design: times as many calls in a second. */
 export function versusArticle({ suite, epochs }: Measured): string {
-  const [, , meshauth, article] = suite.cells;
-  if (suite.name !== "full" || meshauth === undefined || article === undefined) return "";
-  return `${meshauth.name}, to ${article.name}: ${showEstimate(compare(epochs, meshauth, [article], "callsPerSecond"))}`;
+  const meshauth = suite.cells.find(({ client }) => client === "meshauth");
+  const article = suite.cells.find(({ client }) => client === "article");
+  if (meshauth === undefined || article === undefined) return "";
+  return `Calls per second of ${meshauth.name}, to those of ${article.name}: ${showEstimate(compare(epochs, meshauth, [article], "callsPerSecond"))}`;
 }
 
 /** A chart of the throughput of all cells of a suite, a group for each transport. */

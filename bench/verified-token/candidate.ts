@@ -4,11 +4,11 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
 import { PaymentService } from "../../src/gen/payment/v1/payment_pb.js";
 import {
+  type CommonServerOptions,
   createResourceServer,
   type Decision,
   type IncomingCall,
   type ResourceServer,
-  type ResourceServerOptions,
 } from "../../src/index.js";
 import { type Algorithm, createIssuer, type Issuer, published } from "../lib/issuer.js";
 
@@ -27,13 +27,10 @@ export interface Candidate {
 export interface Setup {
   readonly issuer: Issuer;
   /** Creates a resource server that has its keys, and nothing else. */
-  resourceServer(options?: Partial<ExtraOptions>): Promise<ResourceServer>;
+  resourceServer(options?: Partial<CommonServerOptions>): Promise<ResourceServer>;
   /** The keys, as jose wants them. */
   readonly keys: JWTVerifyGetKey;
 }
-
-/** Options that not every version of createResourceServer() has. */
-type ExtraOptions = ResourceServerOptions & { readonly maxCachedTokens: number };
 
 /** Creates an issuer whose tokens have about so many characters. */
 export function createSetup(algorithm: Algorithm, tokenLength: number): Setup {

@@ -25,7 +25,7 @@ export async function warmCandidates(): Promise<Candidate[]> {
   const isOne = () => same;
   const isNew = () => sent.toString("latin1");
   const plain = await setup.resourceServer();
-  const observed = await setup.resourceServer({ onDecision: await createAudit() });
+  const observed = await setup.resourceServer({ onDecision: createAudit() });
   return [
     loop("loop, the same text", isOne),
     loop("loop, a new text each time", isNew),

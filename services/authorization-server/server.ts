@@ -21,6 +21,8 @@ export interface AuthorizationServerOptions {
   readonly lifetimeSeconds?: number;
   /** How clients authenticate. By default, client_secret_basic with the development secret. */
   readonly clients?: ReadonlyMap<string, ClientRegistration>;
+  /** Audiences whose tokens are opaque; they can be introspected and revoked. By default, all tokens are JWTs. */
+  readonly opaque?: readonly string[];
   /** Whether credentials can be replaced while it runs. By default, not. */
   readonly replaceable?: boolean;
 }
@@ -50,7 +52,8 @@ export function developmentSecret(clientId: string): string {
 
 /**
  * Starts an authorization server on loopback: client credentials (RFC 6749 §4.4), resource indicators (RFC 8707), JWT
- * access tokens (RFC 9068) signed with ES256, opaque ones without a resource, introspection (RFC 7662).
+ * access tokens (RFC 9068) signed with ES256, opaque ones without a resource or where it is told to, introspection (RFC
+ * 7662), and with opaque tokens revocation (RFC 7009).
  */
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const server = createServer();
@@ -76,7 +79,8 @@ async function createConfiguration(
   options: AuthorizationServerOptions,
   replaceable: ReplaceableClients | undefined,
 ): Promise<Configuration> {
-  const { mesh, lifetimeSeconds = 300, clients: registrations = new Map<string, ClientRegistration>() } = options;
+  const { mesh, lifetimeSeconds = 300, opaque = [] } = options;
+  const registrations = options.clients ?? new Map<string, ClientRegistration>();
   const clients = [...mesh.clients.keys()].map((clientId) => {
     const accepted = [registrations.get(clientId) ?? developmentRegistration(clientId)] as const;
     const metadata = registerClient(clientId, accepted);
@@ -96,6 +100,10 @@ async function createConfiguration(
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
+      revocation: {
+        enabled: opaque.length > 0,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       resourceIndicators: {
@@ -110,7 +118,7 @@ async function createConfiguration(
             scope: known.join(" "),
             audience: resource,
             accessTokenTTL: lifetimeSeconds,
-            accessTokenFormat: "jwt",
+            accessTokenFormat: opaque.includes(resource) ? "opaque" : "jwt",
             // 40 % smaller than RS256.
             jwt: { sign: { alg: "ES256" } },
           };

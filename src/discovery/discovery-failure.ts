@@ -66,12 +66,15 @@ export function isTimeout(error: unknown): boolean {
   return false;
 }
 
+// A fetch of the user may have put anything there.
+const plainCode = /^(?!OAUTH_)[A-Z][A-Z0-9_]{1,40}$/;
+
 /** Names why a request did not get through, without quoting anything of it. */
 export function networkReason(error: unknown): string {
   if (isTimeout(error)) return "timed out";
   for (let current = error; current instanceof Error; current = current.cause) {
     const code = (current as { code?: unknown }).code;
-    if (typeof code === "string" && !code.startsWith("OAUTH_")) return code;
+    if (typeof code === "string" && plainCode.test(code)) return code;
   }
   return "no answer";
 }

@@ -15,3 +15,8 @@ export function parseRetryAfter(value: string | null, clock: Clock): number | un
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - clock.now();
   return ms > 0 ? Math.min(ms, maxPauseMs) : undefined;
 }
+
+/** Whether a pause is still on. One with more left than any pause has is not: the wall clock was set back. */
+export function isWithinPause(now: number, until: number): boolean {
+  return now < until && until - now <= maxPauseMs;
+}

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { decodeJwt, decodeProtectedHeader } from "jose";
+import { quotes } from "../credentials/quotes.js";
 import type { FindingKind, Provider } from "../providers/provider.js";
 import { type Claims, readScopes, readType, stringList } from "../providers/read-claims.js";
 import { asksByName, expand, spellScopes } from "../providers/template.js";
-import { quotes } from "./credentials/quotes.js";
 
 /** Why servers will refuse a token that was just issued, and what to change at the authorization server. */
 export interface Finding {

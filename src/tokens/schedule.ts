@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { maxPauseMs } from "../discovery/retry-after.js";
+import { fullJitterMs } from "../platform/backoff.js";
 
 /** When a token is refreshed, in milliseconds since the Unix epoch. */
 export interface RefreshSchedule {
@@ -43,11 +43,5 @@ export function scheduleRefresh(
 
 /** How long to leave the authorization server alone after so many failures in a row: full jitter, exponential. */
 export function backoffMs(failures: number, lifetimeMs: number | undefined, random: () => number): number {
-  const ceiling = Math.min(maxBackoffMs, 1000 * 2 ** Math.min(failures, 20), (lifetimeMs ?? Infinity) / 2);
-  return random() * ceiling;
-}
-
-/** Whether a pause is still on. One with more left than any pause has is not: the wall clock was set back. */
-export function isWithinPause(now: number, until: number): boolean {
-  return now < until && until - now <= maxPauseMs;
+  return fullJitterMs(failures, Math.min(maxBackoffMs, (lifetimeMs ?? Infinity) / 2), random);
 }

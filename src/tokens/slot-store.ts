@@ -1,9 +1,9 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Credential } from "../credentials/credential.js";
 import type { Provider } from "../providers/provider.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
-import type { Credential } from "./credentials/credential.js";
 import { createTokenRequest, fingerprint, mapAudience } from "./token-request.js";
 import type { TokenSlot } from "./token-slot.js";
 

@@ -1,20 +1,16 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ServerMetadata } from "openid-client";
-import { configureRequest, discover, isConfidential } from "../discovery/discovery.js";
-import { DiscoveryError } from "../discovery/discovery-failure.js";
+import { type ClientEndpointOptions, createClientEndpoint } from "../credentials/client-endpoint.js";
+import { ClientRequestFailure } from "../credentials/client-request-failure.js";
+import type { Exchange } from "../credentials/exchange.js";
 import type { Clock } from "../platform/clock.js";
-import type { Provider } from "../providers/provider.js";
 import { AccessToken } from "./access-token.js";
-import type { ClientAuthentication, Credential } from "./credentials/credential.js";
-import { CredentialError } from "./credentials/credential-error.js";
 import { type TokenAnswer, tokenExpiry } from "./token-lifetime.js";
-import { type Exchange, TokenRequestFailure, toTokenRequestFailure } from "./token-request-failure.js";
 
 /** Asks one authorization server for tokens, as one client. */
 export interface TokenEndpoint {
-  /** Sends one token request (RFC 6749 §4.4), its form without client authentication. Throws a TokenRequestFailure. */
+  /** Sends one token request (RFC 6749 §4.4), its form without client authentication. Throws a ClientRequestFailure. */
   request(form: URLSearchParams): Promise<IssuedToken>;
 }
 
@@ -26,112 +22,34 @@ export interface IssuedToken {
 }
 
 /** What a token endpoint needs to know. */
-export interface TokenEndpointOptions {
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly credential: Credential;
-  readonly provider: Provider;
-  readonly timeoutMs: number;
-  readonly fetch: typeof fetch;
-  readonly clock: Clock;
-}
+export type TokenEndpointOptions = Omit<ClientEndpointOptions, "endpoint" | "showsAnswers">;
 
 /** Creates a token endpoint. Discovery runs with the first request, once; after a failure, with the next one. */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
-  let metadata: Promise<ServerMetadata> | undefined;
+  const { clock } = options;
+  const endpoint = createClientEndpoint({ ...options, endpoint: "token", showsAnswers: true });
   return {
     async request(form) {
-      metadata ??= discoverTokenEndpoint(options).catch((error: unknown) => {
-        metadata = undefined;
-        throw error;
+      const client = await import("openid-client");
+      return await endpoint.request(async (configuration, exchange) => {
+        const sentAt = clock.now();
+        const answer = await client.clientCredentialsGrant(configuration, form).catch(failOtherType(exchange));
+        return { token: toAccessToken(answer, sentAt, clock), scope: answer.scope };
       });
-      const server = await metadata;
-      const authentication = await authenticate(options, server);
-      try {
-        return await requestToken(options, server, form, authentication);
-      } catch (error) {
-        // The credential may have been rotated since it was read.
-        const isRejected = error instanceof TokenRequestFailure && error.oauthError === "invalid_client";
-        if (!isRejected || !(await options.credential.renew(authentication))) throw error;
-        return await requestToken(options, server, form, await authenticate(options, server));
-      }
     },
   };
 }
 
-async function discoverTokenEndpoint(options: TokenEndpointOptions): Promise<ServerMetadata> {
-  try {
-    const metadata = await discover(options);
-    const alias = usesAlias(options.credential) ? metadata.mtls_endpoint_aliases?.token_endpoint : undefined;
-    for (const location of [metadata.token_endpoint, ...(alias === undefined ? [] : [alias])]) {
-      if (location === undefined || !URL.canParse(location)) {
-        throw new DiscoveryError("refused", `the metadata of ${options.issuer} names no token_endpoint`);
-      }
-      if (!isConfidential(new URL(location))) {
-        throw new DiscoveryError("refused", `the metadata of ${options.issuer} names a token_endpoint without TLS`);
-      }
-    }
-    return metadata;
-  } catch (error) {
-    if (!(error instanceof DiscoveryError)) throw error;
-    const kind = error.kind === "refused" ? "refused" : "unavailable";
-    throw new TokenRequestFailure(kind, error.message, undefined, error.retryAfterMs);
-  }
-}
-
-// A client that authenticates by its certificate goes where the server asks for one (RFC 8705 §5).
-function usesAlias({ method }: Credential): boolean {
-  return method === "tls_client_auth";
-}
-
-async function requestToken(
-  options: TokenEndpointOptions,
-  server: ServerMetadata,
-  form: URLSearchParams,
-  authentication: ClientAuthentication,
-): Promise<IssuedToken> {
-  const { clientId, timeoutMs, credential, clock } = options;
-  const client = await import("openid-client");
-  const exchange: Exchange = {};
-  const configuration = await configureRequest({
-    server,
-    clientId,
-    authentication: authentication.clientAuth,
-    metadata: usesAlias(credential) ? { use_mtls_endpoint_aliases: true } : {},
-    timeoutMs,
-    fetch: recorded(authentication.fetch ?? options.fetch, exchange),
-  });
-  const sentAt = clock.now();
-  try {
-    const answer = await client.clientCredentialsGrant(configuration, form);
-    return { token: toAccessToken(answer, sentAt, clock), scope: answer.scope };
-  } catch (error) {
-    if (error instanceof TokenRequestFailure) throw error;
-    throw toTokenRequestFailure(error, exchange, credential, clock);
-  }
-}
-
-async function authenticate(options: TokenEndpointOptions, server: ServerMetadata): Promise<ClientAuthentication> {
-  const { issuer, clientId, credential, provider } = options;
-  try {
-    return await credential.authenticate({
-      clientId,
-      issuer,
-      tokenEndpoint: server.token_endpoint ?? issuer,
-      assertionAudience: provider.assertionAudience,
-    });
-  } catch (error) {
-    if (!(error instanceof CredentialError)) throw error;
-    throw new TokenRequestFailure(error.kind, error.message);
-  }
-}
-
-function recorded(send: typeof fetch, exchange: Exchange): typeof fetch {
-  return async (input, init) => {
-    exchange.request = init as NonNullable<Exchange["request"]>;
-    exchange.response = await send(input, init);
-    return exchange.response;
+// The same code says that a credential cannot be used; then nothing was answered.
+function failOtherType(exchange: Exchange): (error: unknown) => never {
+  return (error) => {
+    const { code } = (error ?? {}) as { code?: unknown };
+    throw code === "OAUTH_UNSUPPORTED_OPERATION" && exchange.response !== undefined ? noBearerToken() : error;
   };
+}
+
+function noBearerToken(): ClientRequestFailure {
+  return new ClientRequestFailure("refused", "the token endpoint answered with a token that is no bearer token");
 }
 
 // Headers and gRPC metadata quote a value that they do not take in their errors.
@@ -145,11 +63,9 @@ interface FullAnswer extends TokenAnswer {
 }
 
 function toAccessToken(answer: FullAnswer, sentAt: number, clock: Clock): AccessToken {
-  if (answer.token_type !== "bearer") {
-    throw new TokenRequestFailure("refused", "the token endpoint answered with a token that is no bearer token");
-  }
+  if (answer.token_type !== "bearer") throw noBearerToken();
   if (!visibleAscii.test(answer.access_token)) {
-    throw new TokenRequestFailure("refused", "the token endpoint answered with a token that no header can carry");
+    throw new ClientRequestFailure("refused", "the token endpoint answered with a token that no header can carry");
   }
   const expiresAt = tokenExpiry(answer, sentAt, clock.now());
   return new AccessToken(answer.access_token, sentAt, expiresAt, refreshAt(answer.refresh_in, sentAt, expiresAt));

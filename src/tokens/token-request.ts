@@ -1,11 +1,11 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Credential } from "../credentials/credential.js";
 import type { Provider } from "../providers/provider.js";
 import { expand, spellScopes } from "../providers/template.js";
 import { identifierProblem } from "../rules/parse-rule.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
-import type { Credential } from "./credentials/credential.js";
 
 /** What an authorization server calls the audiences of the protos. One that is not listed has the same name there. */
 export type AudienceMap = Readonly<Record<string, string>>;

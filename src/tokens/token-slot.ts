@@ -1,12 +1,13 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { ClientRequestFailure } from "../credentials/client-request-failure.js";
+import { isWithinPause } from "../discovery/retry-after.js";
 import type { Clock } from "../platform/clock.js";
 import type { AccessToken } from "./access-token.js";
-import { backoffMs, isWithinPause, type RefreshSchedule, scheduleRefresh } from "./schedule.js";
+import { backoffMs, type RefreshSchedule, scheduleRefresh } from "./schedule.js";
 import type { TokenError, TokenFailure } from "./token-error.js";
 import type { StaleTokenEvent, TokenRefusedEvent, TokenRequestEvent, TokenSubject } from "./token-event.js";
-import { TokenRequestFailure } from "./token-request-failure.js";
 import { type GetOptions, type WaitOptions, waitBriefly, waitUnlessCancelled } from "./wait.js";
 
 /** What a slot needs. */
@@ -237,7 +238,7 @@ export class TokenSlot {
     const { clock, random, refreshBeforeMs } = this.#options;
     const now = this.#agedNow(token, clock.now(), monotonicStart);
     if (token.expiresAt <= now) {
-      throw new TokenRequestFailure("refused", "the authorization server issued a token that has expired already");
+      throw new ClientRequestFailure("refused", "the authorization server issued a token that has expired already");
     }
     const previous = this.#token;
     // A refused token was not due, whatever the schedule says.
@@ -258,9 +259,9 @@ export class TokenSlot {
   #remember(reason: unknown): TokenError {
     const { clock, random, toError } = this.#options;
     const failure =
-      reason instanceof TokenRequestFailure
+      reason instanceof ClientRequestFailure
         ? reason
-        : new TokenRequestFailure("refused", "the token request could not be made; check the credential");
+        : new ClientRequestFailure("refused", "the token request could not be made; check the credential");
     this.#failures += 1;
     const lifetime = this.#token === undefined ? undefined : this.#token.expiresAt - this.#token.obtainedAt;
     const pause = failure.retryAfterMs ?? backoffMs(this.#failures, lifetime, random);

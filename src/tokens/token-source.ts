@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Credential } from "../credentials/credential.js";
 import { checkTimeout, defaultTimeoutMs, parseIssuer } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { createHarmlessListener } from "../platform/listener.js";
@@ -9,7 +10,6 @@ import { validateProvider } from "../providers/validate-provider.js";
 import { identifierProblem } from "../rules/parse-rule.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "./access-token.js";
-import type { Credential } from "./credentials/credential.js";
 import { checkIssuedToken, type Finding } from "./issued-token.js";
 import { createSlotStore } from "./slot-store.js";
 import { createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.js";

@@ -22,7 +22,7 @@ export interface ClaimRules {
 }
 
 /** What a token claims, as far as a principal has it, and when that begins to hold. */
-export interface CheckedClaims extends Omit<PrincipalParts, "source"> {
+export interface CheckedClaims extends PrincipalParts {
   /** In milliseconds since the Unix epoch, by `nbf` and `iat`; 0 without them. */
   readonly validFrom: number;
 }

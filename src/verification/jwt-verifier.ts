@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Clock } from "../platform/clock.js";
+import { claimRules } from "./claim-rules.js";
 import { type CheckedClaims, type ClaimRules, checkClaims, checkType } from "./claims.js";
-import { decodeJwt, type UnverifiedJwt } from "./jwt.js";
+import type { UnverifiedJwt } from "./jwt.js";
 import type { KeySource } from "./keys.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
 import { findSigner, readSigningHeader, type SigningHeader } from "./signature.js";
-import type { Proof } from "./token-cache.js";
+import type { TokenVerdict, VerifiedToken } from "./token-verdict.js";
 import type { TrustedIssuer } from "./trusted-issuer.js";
 
 /** An issuer, and its keys. */
@@ -16,28 +17,13 @@ export interface IssuerKeys {
   readonly keys: KeySource;
 }
 
-/** A token that was verified. */
-export interface VerifiedToken {
-  readonly claims: CheckedClaims;
-  /** What proved it, and until when that does if nothing else is heard, in milliseconds since the Unix epoch. */
-  readonly proof: Proof;
-  readonly usableUntil: number;
-}
-
-/** What became of a token. */
-export interface TokenVerdict {
-  /** The issuer whose rules it was held against; `undefined` if it names none of the trusted ones. */
-  readonly issuer: string | undefined;
-  /** At once, if it is refused without a key. */
-  readonly verdict: VerifiedToken | TokenRefusal | Promise<VerifiedToken | TokenRefusal>;
-}
-
 /** What verifies JWTs. */
 export interface JwtVerifierOptions {
   /** By `iss`. */
   readonly issuers: ReadonlyMap<string, IssuerKeys>;
   readonly clock: Clock;
   readonly clockToleranceMs: number;
+  readonly decodeJwt: (token: string) => UnverifiedJwt | string;
 }
 
 /**
@@ -45,7 +31,7 @@ export interface JwtVerifierOptions {
  * first: a token that is wrong by its claims costs no cryptography, and no request.
  */
 export function verifyJwt(token: string, audience: string, options: JwtVerifierOptions): TokenVerdict {
-  const jwt = decodeJwt(token);
+  const jwt = options.decodeJwt(token);
   if (typeof jwt === "string") return { issuer: undefined, verdict: invalid(jwt) };
   const { iss } = jwt.claims;
   const issuerKeys = typeof iss === "string" ? options.issuers.get(iss) : undefined;
@@ -54,16 +40,6 @@ export function verifyJwt(token: string, audience: string, options: JwtVerifierO
   const checked = checkUnverified(jwt, trusted, claimRules(trusted, audience, options));
   const verdict = "reason" in checked ? checked : prove(token, checked, keys);
   return { issuer: trusted.issuer, verdict };
-}
-
-/** What an issuer's claims have to say for an audience of the protos, now. */
-export function claimRules(
-  { issuer, provider, checksAudience, clientIds, audienceOf }: TrustedIssuer,
-  audience: string,
-  { clock, clockToleranceMs }: Pick<JwtVerifierOptions, "clock" | "clockToleranceMs">,
-): ClaimRules {
-  const now = clock.now();
-  return { issuer, provider, checksAudience, clientIds, audience: audienceOf(audience), now, clockToleranceMs };
 }
 
 interface Unproven {

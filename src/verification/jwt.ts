@@ -1,6 +1,8 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { deepFreeze } from "../platform/frozen.js";
+import { ownText } from "../platform/own-text.js";
 import { findJsonProblem } from "./strict-json.js";
 
 /** A JWT in the JWS compact serialization, taken apart but not verified (RFC 7515 §3.1). */
@@ -16,17 +18,38 @@ export function looksLikeJwt(token: string): boolean {
   return first !== -1 && second !== -1 && token.indexOf(".", second + 1) === -1;
 }
 
-/** Takes a JWT apart; a string says why it is none. */
-export function decodeJwt(token: string): UnverifiedJwt | string {
-  if (!looksLikeJwt(token)) return "the token is not a JWT of three parts";
-  const [encodedHeader = "", encodedClaims = "", signature = ""] = token.split(".");
-  const header = decodeObject(encodedHeader);
-  if (typeof header === "string") return `the token's header ${header}`;
-  const claims = decodeObject(encodedClaims);
-  if (typeof claims === "string") return `the token's payload ${claims}`;
-  if (decodeBase64url(signature) === undefined) return "the token's signature is not base64url";
-  return { header, claims };
+/** Takes JWTs apart; a string says why one is none. Headers that come again and again are read once. */
+export function createJwtDecoder(): (token: string) => UnverifiedJwt | string {
+  const headers = new Map<string, UnverifiedJwt["header"]>();
+
+  function readHeader(encoded: string): UnverifiedJwt["header"] | string {
+    const known = headers.get(encoded);
+    if (known !== undefined) return known;
+    const header = decodeObject(encoded);
+    // Whatever somebody made up may push out what is known, but takes no more memory than that.
+    if (typeof header !== "string" && encoded.length <= maxKeptHeader) {
+      if (headers.size >= maxKeptHeaders) headers.clear();
+      headers.set(ownText(encoded), deepFreeze(header));
+    }
+    return header;
+  }
+
+  return (token) => {
+    const first = token.indexOf(".");
+    const second = token.indexOf(".", first + 1);
+    if (!looksLikeJwt(token)) return "the token is not a JWT of three parts";
+    const header = readHeader(token.slice(0, first));
+    if (typeof header === "string") return `the token's header ${header}`;
+    const claims = decodeObject(token.slice(first + 1, second));
+    if (typeof claims === "string") return `the token's payload ${claims}`;
+    if (!isBase64url(token.slice(second + 1))) return "the token's signature is not base64url";
+    return { header, claims };
+  };
 }
+
+// An issuer has a handful, of some 100 characters.
+const maxKeptHeaders = 64;
+const maxKeptHeader = 512;
 
 /** Reads the claims of a token that was verified, or of the credentials that carried it. */
 export function readVerifiedClaims(token: string): Readonly<Record<string, unknown>> {
@@ -52,6 +75,27 @@ function decodeObject(encoded: string): Record<string, unknown> | string {
 
 // Buffer ignores what it does not know and what is left over; of a token, one spelling counts (RFC 7515 §2).
 function decodeBase64url(encoded: string): Uint8Array | undefined {
-  const bytes = Buffer.from(encoded, "base64url");
-  return encoded !== "" && bytes.toString("base64url") === encoded ? bytes : undefined;
+  return isBase64url(encoded) ? Buffer.from(encoded, "base64url") : undefined;
+}
+
+const alphabet = /^[A-Za-z0-9_-]+$/;
+
+// Behind the last whole byte there are 4 bits, or 2, that have to be zero.
+const lastOfTwo = "AQgw";
+const lastOfThree = "AEIMQUYcgkosw048";
+
+/** Whether a text is base64url as RFC 7515 §2 writes it: no padding, and no other spelling of the same bytes. */
+export function isBase64url(encoded: string): boolean {
+  if (!alphabet.test(encoded)) return false;
+  const last = encoded.charAt(encoded.length - 1);
+  switch (encoded.length % 4) {
+    case 0:
+      return true;
+    case 2:
+      return lastOfTwo.includes(last);
+    case 3:
+      return lastOfThree.includes(last);
+    default:
+      return false;
+  }
 }

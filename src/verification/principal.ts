@@ -27,15 +27,15 @@ export interface Principal {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** What a principal is made of: what was read of the claims, and where the rest of them is. */
-export interface PrincipalParts extends Omit<Principal, "claims"> {
-  /** The credentials that the claims can be read from, or the claims. */
-  readonly source: string | Readonly<Record<string, unknown>>;
-}
+/** What a principal has of the claims. */
+export type PrincipalParts = Omit<Principal, "claims">;
+
+/** Where the rest of the claims is: the token, or the credentials that carried it, or the claims themselves. */
+export type ClaimSource = string | Readonly<Record<string, unknown>>;
 
 /** Creates a principal. */
-export function createPrincipal(parts: PrincipalParts): Principal {
-  return new VerifiedPrincipal(parts);
+export function createPrincipal(parts: PrincipalParts, scopes: ReadonlySet<string>, source: ClaimSource): Principal {
+  return new VerifiedPrincipal(parts, scopes, source);
 }
 
 // 100,000 of them may be held at a time: their claims, of which most are never asked for, are read when they are.
@@ -49,18 +49,18 @@ class VerifiedPrincipal implements Principal {
   readonly tokenId: string | undefined;
   readonly confirmation: Confirmation | undefined;
   declare readonly claims: Readonly<Record<string, unknown>>;
-  #source: string | Readonly<Record<string, unknown>>;
+  #source: ClaimSource;
 
-  constructor(parts: PrincipalParts) {
+  constructor(parts: PrincipalParts, scopes: ReadonlySet<string>, source: ClaimSource) {
     this.clientId = parts.clientId;
     this.subject = parts.subject;
     this.issuer = parts.issuer;
     this.audience = parts.audience;
-    this.scopes = parts.scopes;
+    this.scopes = scopes;
     this.expiresAt = parts.expiresAt;
     this.tokenId = parts.tokenId;
     this.confirmation = parts.confirmation;
-    this.#source = parts.source;
+    this.#source = source;
     Object.defineProperty(this, "claims", VerifiedPrincipal.#claims);
     Object.freeze(this);
   }

@@ -95,6 +95,9 @@ function readIssuers(options: ResourceServerOptions): readonly TrustedIssuer[] {
   const issuers = options.issuers.map(createTrustedIssuer);
   const twice = issuers.find(({ issuer }, at) => issuers.findIndex((other) => other.issuer === issuer) !== at);
   if (twice !== undefined) throw new TypeError(`issuers has ${twice.issuer} twice`);
+  if (issuers.filter(({ introspection }) => introspection !== undefined).length > 1) {
+    throw new TypeError("issuers has introspection twice; an opaque token names no issuer, so only one can be asked");
+  }
   return issuers;
 }
 

@@ -3,15 +3,13 @@
 
 import type { RefusalReason } from "./refusal.js";
 
-/** What a resource server does besides deciding, for metrics and logs. Holds no token and no part of one. */
-export type ServerEvent = VerificationEvent | KeysEvent | IntrospectionEvent;
-
-/** A token was verified; one that the cache knows is not verified again. */
+/** A token was verified: its signature was checked, or it was refused before that. Not told of tokens that were cached. */
 export interface VerificationEvent {
   readonly kind: "verification";
-  /** The issuer whose rules the token was held against; `undefined` if it names none of the trusted ones. */
+  /** The configured issuer whose token it is, or says it is; `undefined` if it is of none of them. */
   readonly issuer: string | undefined;
   readonly outcome: "valid" | RefusalReason;
+  /** From taking the token apart to the verdict, waiting for keys included, in milliseconds. */
   readonly durationMs: number;
 }
 
@@ -20,17 +18,22 @@ export interface KeysEvent {
   readonly kind: "keys";
   readonly issuer: string;
   readonly outcome: "refreshed" | "failed";
+  /** From the request to the answer, in milliseconds. */
   readonly durationMs: number;
-  /** How many keys can be used now. */
+  /** How many keys of the issuer are in use after it. */
   readonly keys: number;
-  /** Why they could not be fetched. */
-  readonly cause: string | undefined;
+  /** With "failed": why. */
+  readonly cause?: string | undefined;
 }
 
-/** An authorization server was asked about a token (RFC 7662). */
+/** An authorization server was asked about a token (RFC 7662). Not told of answers that were cached. */
 export interface IntrospectionEvent {
   readonly kind: "introspection";
   readonly issuer: string;
   readonly outcome: "active" | "inactive" | "unavailable";
+  /** From the request to the answer, in milliseconds. */
   readonly durationMs: number;
 }
+
+/** What a resource server tells of its work, decisions aside. Holds no token, no secret and no part of one. */
+export type ServerEvent = VerificationEvent | KeysEvent | IntrospectionEvent;

@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { ownText } from "../platform/own-text.js";
 import type { Principal } from "./principal.js";
 
 /** A token that was verified, for as long as nothing could have changed that. Never a decision: rules are evaluated anew. */
@@ -24,7 +25,7 @@ export interface Proof {
 export interface TokenCache {
   /** The principal of exactly these credentials; `undefined` if they have to be verified. */
   get(credentials: string, now: number): Principal | undefined;
-  /** Keeps a token. The credentials are kept as they are: see ownText(). */
+  /** Keeps a token. The credentials are kept as they are: copy a header's value with ownText() first. */
   set(credentials: string, token: CachedToken): void;
   /** How many tokens are held. */
   readonly size: number;
@@ -98,9 +99,4 @@ export function createTokenCache(maxTokens: number): TokenCache {
       return young.size + old.size;
     },
   };
-}
-
-/** A copy of a header's value, which may be a view of something larger that would be kept with it. */
-export function ownText(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
 }

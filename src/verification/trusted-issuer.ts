@@ -4,6 +4,7 @@
 import { parseIssuer } from "../discovery/discovery.js";
 import { type Provider, standardProvider } from "../providers/provider.js";
 import { validateProvider } from "../providers/validate-provider.js";
+import type { IntrospectionOptions } from "./introspection/introspection-options.js";
 
 /** An authorization server whose tokens are taken, and what they have to be like. */
 export interface IssuerOptions {
@@ -25,6 +26,11 @@ export interface IssuerOptions {
   readonly clientIds?: readonly string[] | null;
   /** Whether `typ` has to be "at+jwt" (RFC 9068 §2.1), also where the provider takes others. By default, false. */
   readonly requireAccessTokenType?: boolean;
+  /**
+   * How to ask this issuer about opaque tokens (RFC 7662); JWTs are verified offline all the same. By default, opaque
+   * tokens are refused. One issuer of a server can have it: an opaque token names no issuer, and is shown to nobody else.
+   */
+  readonly introspection?: IntrospectionOptions;
 }
 
 /** Checked options of an issuer. */
@@ -35,6 +41,7 @@ export interface TrustedIssuer {
   readonly types: readonly string[];
   readonly checksAudience: boolean;
   readonly clientIds: ReadonlySet<string> | undefined;
+  readonly introspection: IntrospectionOptions | undefined;
   /** What the issuer calls an audience of the protos. */
   audienceOf(audience: string): string;
 }
@@ -76,6 +83,7 @@ export function createTrustedIssuer(options: IssuerOptions): TrustedIssuer {
     types: options.requireAccessTokenType === true ? [accessTokenType] : provider.types,
     checksAudience,
     clientIds: clientIds === undefined || clientIds === null ? undefined : new Set(clientIds),
+    introspection: options.introspection,
     audienceOf: (audience) => names.get(audience) ?? audience,
   };
 }

@@ -2,13 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Clock, elapsed } from "../platform/clock.js";
-import { type Credentials, canonical, readCredentials } from "./bearer.js";
-import { type IssuerKeys, type VerifiedToken, verifyJwt } from "./jwt-verifier.js";
+import { ownText } from "../platform/own-text.js";
+import { type Credentials, readCredentials } from "./bearer.js";
+import { createJwtDecoder, looksLikeJwt } from "./jwt.js";
+import { type IssuerKeys, verifyJwt } from "./jwt-verifier.js";
 import { createKeySource } from "./keys.js";
+import { createOpaqueVerifier } from "./opaque-verifier.js";
 import { createPrincipal, createScopeSets, type Principal } from "./principal.js";
 import { invalid, type TokenRefusal } from "./refusal.js";
 import type { ServerEvent } from "./server-event.js";
-import { createTokenCache, ownText, type TokenCache } from "./token-cache.js";
+import { createTokenCache, type TokenCache } from "./token-cache.js";
+import type { TokenVerdict, VerifiedToken } from "./token-verdict.js";
 import type { TrustedIssuer } from "./trusted-issuer.js";
 
 /** Who sent a token, or why it is refused. */
@@ -48,10 +52,18 @@ const maxCacheAgeMs = 600_000;
 /** Creates verifiers for access tokens of some issuers. */
 export function createVerifiers(options: VerifierOptions): Verifiers {
   const issuers = createIssuerKeys(options);
+  const opaque = createOpaqueVerifier(options);
+  const decodeJwt = createJwtDecoder();
+  const { clock, clockToleranceMs } = options;
+  const verify: Verify = (token, audience) =>
+    opaque === undefined || looksLikeJwt(token)
+      ? verifyJwt(token, audience, { issuers, clock, clockToleranceMs, decodeJwt })
+      : opaque.verify(token, audience);
   return {
-    forAudience: (audience) => createVerifier(options, issuers, audience),
+    forAudience: (audience) => createVerifier(options, (token) => verify(token, audience)),
     async load() {
-      const loads = await Promise.allSettled([...issuers.values()].map(({ keys }) => keys.load()));
+      const sources = [...[...issuers.values()].map(({ keys }) => keys), ...(opaque === undefined ? [] : [opaque])];
+      const loads = await Promise.allSettled(sources.map((source) => source.load()));
       const failed = loads.find((load) => load.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     },
@@ -68,22 +80,20 @@ function createIssuerKeys({ issuers, onEvent = () => {}, ...rest }: VerifierOpti
   );
 }
 
-function createVerifier(
-  options: VerifierOptions,
-  issuers: ReadonlyMap<string, IssuerKeys>,
-  audience: string,
-): Verifier {
-  const { clock, clockToleranceMs } = options;
+type Verify = (token: string, audience: string) => TokenVerdict;
+
+function createVerifier(options: VerifierOptions, verifyToken: (token: string) => TokenVerdict): Verifier {
+  const { clock } = options;
   const cache = createTokenCache(options.maxCachedTokens);
   const remember = createMemory(options, cache);
   const report = createReporter(options);
 
-  function verifyAnew(credentials: string, { scheme, token }: Credentials): Verdict | Promise<Verdict> {
+  function verifyAnew({ scheme, token, text }: Credentials): Verdict | Promise<Verdict> {
     const startedAt = elapsed(clock);
-    const { issuer, verdict } = verifyJwt(token, audience, { issuers, clock, clockToleranceMs });
+    const { issuer, verdict } = verifyToken(token);
     const finish = (result: VerifiedToken | TokenRefusal): Verdict => {
       report?.(startedAt, issuer, result);
-      return "reason" in result ? result : (checkScheme(scheme, result) ?? remember(credentials, result));
+      return "reason" in result ? result : (checkScheme(scheme, result) ?? remember(text, result));
     };
     return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
   }
@@ -96,9 +106,8 @@ function createVerifier(
       }
       const read = readCredentials(authorization);
       if ("reason" in read) return read;
-      const credentials = canonical(read);
-      const known = credentials === authorization ? undefined : cache.get(credentials, clock.now());
-      return known ?? verifyAnew(credentials, read);
+      const known = read.text === authorization ? undefined : cache.get(read.text, clock.now());
+      return known ?? verifyAnew(read);
     },
   };
 }
@@ -121,9 +130,9 @@ function createMemory(
   cache: TokenCache,
 ): (credentials: string, verified: VerifiedToken) => Principal {
   const share = createScopeSets();
-  return (credentials, { claims, proof, usableUntil }) => {
+  return (credentials, { claims, source, proof, usableUntil }) => {
     const own = ownText(credentials);
-    const principal = createPrincipal({ ...claims, scopes: share(claims.scopes), source: own });
+    const principal = createPrincipal(claims, share(claims.scopes), source ?? own);
     const now = clock.now();
     cache.set(own, {
       principal,

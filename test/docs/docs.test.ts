@@ -33,13 +33,13 @@ function run(command: string, args: string[]): string {
   }
 }
 
-function writeSnippets(language: string, place: (path: string, line: number) => string): number {
+function writeSnippets(language: string, place: (path: string, line: number, code: string) => string): number {
   let count = 0;
   for (const path of guides) {
     for (const { code, line } of readSnippets(path).filter((snippet) => snippet.language === language)) {
-      const file = join(folder, place(path.replace(/^docs\/|\.md$/g, ""), line));
+      const file = join(folder, place(path.replace(/^docs\/|\.md$/g, ""), line, code));
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, code);
+      writeFileSync(file, code, { flag: "wx" });
       count += 1;
     }
   }
@@ -48,7 +48,9 @@ function writeSnippets(language: string, place: (path: string, line: number) => 
 
 describe("the guides", () => {
   it("have TypeScript that compiles against the sources", () => {
-    const count = writeSnippets("ts", (guide, line) => `ts/${guide}-line-${line}.ts`);
+    // A snippet that starts with the name of a file can be imported by others.
+    const nameOf = (code: string): string | undefined => /^\/\/ ([\w-]+)\.ts\n/.exec(code)?.[1];
+    const count = writeSnippets("ts", (guide, line, code) => `ts/${nameOf(code) ?? `${guide}-line-${line}`}.ts`);
     const source = join(root, "src");
     const config = {
       extends: join(root, "tsconfig.json"),

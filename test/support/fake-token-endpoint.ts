@@ -21,6 +21,10 @@ export interface FakeTokenEndpointOptions {
   readonly issuer?: string;
   /** By default, `/token` at the issuer. */
   readonly tokenEndpoint?: string;
+  /** More members of the metadata. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** What requests beyond the script get. By default, a new token for 300 s each. */
+  readonly answer?: Answer;
 }
 
 /** An authorization server without sockets. */
@@ -37,7 +41,7 @@ export interface FakeTokenEndpoint {
   readonly tokenRequests: readonly SeenRequest[];
   /** Scripts the next discovery requests, one answer each. Requests beyond the script get good metadata. */
   answerDiscovery(...answers: Answer[]): void;
-  /** Scripts the next token requests, one answer each. Requests beyond the script get a new token for 300 s each. */
+  /** Scripts the next token requests, one answer each. Requests beyond the script get the option `answer`. */
   answerToken(...answers: Answer[]): void;
   /** Resolves when so many requests were seen in all. */
   seen(count: number): Promise<void>;
@@ -54,8 +58,10 @@ export function createFakeTokenEndpoint(options: FakeTokenEndpointOptions = {}):
   const sentTo = (url: string): SeenRequest[] => requests.filter((request) => request.url === url);
 
   function answerTo(url: string): Answer {
-    if (url === discoveryUrl) return scripts.discovery.shift() ?? metadata(issuer, { token_endpoint: tokenEndpoint });
-    if (url === tokenEndpoint) return scripts.token.shift() ?? token(`token-${sentTo(tokenEndpoint).length}`);
+    const more = { token_endpoint: tokenEndpoint, ...options.metadata };
+    if (url === discoveryUrl) return scripts.discovery.shift() ?? metadata(issuer, more);
+    const otherwise = (): Answer => options.answer ?? token(`token-${sentTo(tokenEndpoint).length}`);
+    if (url === tokenEndpoint) return scripts.token.shift() ?? otherwise();
     return text(404, "nothing here");
   }
 

@@ -21,7 +21,7 @@ export interface RequestHead {
   readonly version: HttpVersion;
   readonly port: number;
   /** By default, POST. */
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "OPTIONS";
   readonly path: string;
   /** An array is as many header lines. */
   readonly headers: Readonly<Record<string, string | string[]>>;

@@ -311,6 +311,9 @@ describe("networkReason", () => {
   it("looks behind the codes of openid-client", () => {
     expect(networkReason(withCode("OAUTH_SOMETHING", withCode("ECONNRESET")))).toBe("ECONNRESET");
     expect(networkReason(withCode("OAUTH_SOMETHING"))).toBe("no answer");
+    for (const odd of ["s3cr3t", "", "E", "E".repeat(42), "EOPEN s3cr3t", "ÉCONN"]) {
+      expect(networkReason(withCode(odd, withCode("ECONNRESET")))).toBe("ECONNRESET");
+    }
   });
 
   it("recognises a time-out, whoever reports it", () => {

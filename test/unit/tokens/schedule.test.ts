@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backoffMs, isWithinPause, scheduleRefresh } from "../../../src/tokens/schedule.js";
+import { backoffMs, scheduleRefresh } from "../../../src/tokens/schedule.js";
 
 const lowest = (): number => 0;
 const almostOne = (): number => 1 - Number.EPSILON;
@@ -114,18 +114,5 @@ describe("backoffMs", () => {
     expect(backoffMs(3, undefined, lowest)).toBe(0);
     expect(backoffMs(3, undefined, () => 0.25)).toBe(2000);
     expect(backoffMs(3, undefined, almostOne)).toBeLessThan(8000);
-  });
-});
-
-describe("isWithinPause", () => {
-  it("lasts until the pause ends", () => {
-    expect(isWithinPause(999, 1000)).toBe(true);
-    expect(isWithinPause(1000, 1000)).toBe(false);
-    expect(isWithinPause(1001, 1000)).toBe(false);
-  });
-
-  it("does not believe in a pause that is longer than any pause, which a clock set back makes of one", () => {
-    expect(isWithinPause(500_000, 800_000)).toBe(true);
-    expect(isWithinPause(500_000, 800_001)).toBe(false);
   });
 });

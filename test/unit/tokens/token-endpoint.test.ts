@@ -3,15 +3,15 @@
 
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
+import { ClientRequestFailure } from "../../../src/credentials/client-request-failure.js";
+import { clientSecret } from "../../../src/credentials/client-secret.js";
+import type { Credential } from "../../../src/credentials/credential.js";
+import { CredentialError } from "../../../src/credentials/credential-error.js";
 import { type Provider, standardProvider } from "../../../src/providers/provider.js";
 import type { TokenRequirement } from "../../../src/rules/token-requirement.js";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
-import { clientSecret } from "../../../src/tokens/credentials/client-secret.js";
-import type { Credential } from "../../../src/tokens/credentials/credential.js";
-import { CredentialError } from "../../../src/tokens/credentials/credential-error.js";
 import { createTokenEndpoint } from "../../../src/tokens/token-endpoint.js";
 import { createTokenRequest } from "../../../src/tokens/token-request.js";
-import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
 import {
   type Answer,
@@ -69,14 +69,14 @@ async function answered(answer: Answer, options?: Parameters<typeof setUp>[0]): 
   return await endpoint.request(requirement);
 }
 
-async function failureOf(request: Promise<unknown>): Promise<TokenRequestFailure> {
+async function failureOf(request: Promise<unknown>): Promise<ClientRequestFailure> {
   const error = await request.then(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(TokenRequestFailure);
+  expect(error).toBeInstanceOf(ClientRequestFailure);
   expect("cause" in (error as Error)).toBe(false);
-  return error as TokenRequestFailure;
+  return error as ClientRequestFailure;
 }
 
 describe("a token request", () => {
@@ -146,7 +146,7 @@ describe("a token request", () => {
     const { server, endpoint } = setUp({ credential: byCertificate });
     server.answerDiscovery(aliased("http://mtls.login.test/token"));
     const failure = await failureOf(endpoint.request(requirement));
-    expect(failure.message).toMatch(/names a token_endpoint without TLS/);
+    expect(failure.message).toMatch(/has its token_endpoint without TLS/);
     expect(server.requests).toHaveLength(1);
   });
 });
@@ -219,6 +219,14 @@ describe("discovery of the token endpoint", () => {
       expect(server.tokenRequests).toHaveLength(0);
     },
   );
+
+  it("keeps the secret from a token_endpoint on loopback without TLS that an issuer with TLS names", async () => {
+    const { server, endpoint } = setUp({ tokenEndpoint: "http://127.0.0.1:8080/token" });
+    const failure = await failureOf(endpoint.request(requirement));
+    expect(failure).toMatchObject({ kind: "refused" });
+    expect(failure.message).toContain("without TLS");
+    expect(server.tokenRequests).toHaveLength(0);
+  });
 
   it("sends it to loopback without TLS if the issuer is there as well", async () => {
     const { endpoint } = setUp({ issuer: "http://localhost:8080", tokenEndpoint: "http://127.0.0.1:8080/token" });
@@ -395,6 +403,14 @@ describe("an answer of the token endpoint that may be better next time", () => {
   });
 });
 
+describe("an answer of the token endpoint that is too large", () => {
+  it.each([200, 400])("is cut off, with HTTP %d", async (status) => {
+    const failure = await failureOf(answered(json(status, { error: "invalid_client", padding: "x".repeat(65_536) })));
+    expect(failure).toMatchObject({ kind: "unavailable", oauthError: undefined });
+    expect(failure.message).toBe("the token endpoint's answer is too large");
+  });
+});
+
 describe("the time-out of a token request", () => {
   it.each<[string, Answer, string]>([
     ["a server that does not answer", never(), "cannot be reached (timed out)"],
@@ -511,6 +527,16 @@ describe("a token request that cannot be made", () => {
     expect(failure).toMatchObject({ kind: "refused", oauthError: undefined });
     expect(failure.message).toBe("the token request could not be made; check the credential");
     expect(server.tokenRequests).toHaveLength(0);
+  });
+
+  it("is not taken for a token of another type when openid-client says that it cannot use a key", async () => {
+    const credential = broken(async () => ({
+      clientAuth() {
+        throw Object.assign(new Error("no such algorithm"), { code: "OAUTH_UNSUPPORTED_OPERATION" });
+      },
+    }));
+    const failure = await failureOf(setUp({ credential }).endpoint.request(requirement));
+    expect(failure.message).toBe("the token request could not be made; check the credential");
   });
 
   it("fails with the credential's own error when that cannot be used at all", async () => {

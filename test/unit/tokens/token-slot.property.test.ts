@@ -4,9 +4,9 @@
 import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ClientRequestFailure } from "../../../src/credentials/client-request-failure.js";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
-import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { settle } from "../../support/fake-clock.js";
 import { createSlotHarness, type SlotHarness } from "./slot-harness.js";
 
@@ -29,7 +29,7 @@ const failures = fc.oneof(
       kind: fc.constantFrom("unavailable" as const, "refused" as const),
       retryAfterMs: fc.option(fc.integer({ min: 1, max: 300_000 }), { nil: undefined }),
     })
-    .map(({ kind, retryAfterMs }) => new TokenRequestFailure(kind, "it failed", undefined, retryAfterMs)),
+    .map(({ kind, retryAfterMs }) => new ClientRequestFailure(kind, "it failed", { retryAfterMs })),
 );
 const delays = fc.oneof(fc.integer({ min: 0, max: 1500 }), fc.integer({ min: 0, max: 400_000 }));
 
@@ -143,7 +143,7 @@ class Run {
 
   async end(): Promise<void> {
     const { harness, callers } = this;
-    if (harness.open > 0) await harness.fail(new TokenRequestFailure("unavailable", "the end"));
+    if (harness.open > 0) await harness.fail(new ClientRequestFailure("unavailable", "the end"));
     await settle();
     expect(this.violations).toEqual([]);
     expect(callers.every(({ settled }) => settled)).toBe(true);

@@ -3,14 +3,14 @@
 
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
+import { ClientRequestFailure } from "../../../src/credentials/client-request-failure.js";
 import type { AccessToken } from "../../../src/tokens/access-token.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
-import { TokenRequestFailure } from "../../../src/tokens/token-request-failure.js";
 import { settle } from "../../support/fake-clock.js";
 import { createSlotHarness, type SlotHarness, type SlotHarnessOptions, watch } from "./slot-harness.js";
 
-const unwell = (retryAfterMs?: number): TokenRequestFailure =>
-  new TokenRequestFailure("unavailable", "the token endpoint answered with HTTP 503", undefined, retryAfterMs);
+const unwell = (retryAfterMs?: number): ClientRequestFailure =>
+  new ClientRequestFailure("unavailable", "the token endpoint answered with HTTP 503", { retryAfterMs });
 
 /** A slot that holds a token of 300 s, obtained now: soft refresh from 240 s on, margin from 270 s on. */
 async function filled(options?: SlotHarnessOptions): Promise<SlotHarness & { readonly token: AccessToken }> {
@@ -579,7 +579,7 @@ describe("a token slot after a failure", () => {
     const harness = createSlotHarness();
     const caller = watch(harness.slot.get());
     await harness.fail(
-      new TokenRequestFailure("refused", "the token endpoint refused: invalid_scope", "invalid_scope"),
+      new ClientRequestFailure("refused", "the token endpoint refused: invalid_scope", { oauthError: "invalid_scope" }),
     );
     expect(caller.outcome.error).toMatchObject({ kind: "refused", oauthError: "invalid_scope", attempt: 1 });
     expect(caller.outcome.error?.message).toContain("invalid_scope");
@@ -931,7 +931,11 @@ describe("what a token slot tells", () => {
 
   it("has the failures before a request, how long it took, and how late a refresh was", async () => {
     const harness = createSlotHarness();
-    for (const failure of [unwell(), new TokenRequestFailure("refused", "no", "invalid_scope"), new Error("s3cr3t")]) {
+    for (const failure of [
+      unwell(),
+      new ClientRequestFailure("refused", "no", { oauthError: "invalid_scope" }),
+      new Error("s3cr3t"),
+    ]) {
       harness.ask();
       harness.clock.advance(20);
       await harness.fail(failure);

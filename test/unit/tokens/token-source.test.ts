@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { clientSecret } from "../../../src/credentials/client-secret.js";
 import { standardProvider } from "../../../src/providers/provider.js";
 import { AccessToken } from "../../../src/tokens/access-token.js";
-import { clientSecret } from "../../../src/tokens/credentials/client-secret.js";
 import { TokenError } from "../../../src/tokens/token-error.js";
 import { createTokenSource, type TokenSource, type TokenSourceOptions } from "../../../src/tokens/token-source.js";
 import { createFakeClock, settle } from "../../support/fake-clock.js";

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { canonical, maxTokenLength, readCredentials } from "../../../src/verification/bearer.js";
+import { maxTokenLength, readCredentials } from "../../../src/verification/bearer.js";
 import { expectNothingOf, invalidBecause, mint } from "./harness.js";
 
 const notOneToken = invalidBecause("the authorization header is not exactly one token");
@@ -41,26 +41,31 @@ describe("readCredentials", () => {
   });
 
   it.each(["Bearer", "bearer", "BEARER", "bEaReR"])("reads the scheme in any case: %s", (scheme) => {
-    expect(readCredentials(`${scheme} some-access-token`)).toEqual({ scheme: "Bearer", token: "some-access-token" });
+    expect(readCredentials(`${scheme} some-access-token`)).toMatchObject({
+      scheme: "Bearer",
+      token: "some-access-token",
+    });
   });
 
   it.each(["DPoP", "dpop", "DPOP"])("reads the scheme of bound tokens in any case: %s", (scheme) => {
     const credentials = readCredentials(`${scheme} some-access-token`);
-    expect(credentials).toEqual({ scheme: "DPoP", token: "some-access-token" });
+    expect(credentials).toMatchObject({ scheme: "DPoP", token: "some-access-token" });
   });
 
-  it("spells the credentials in one way, whatever the case of their scheme", () => {
-    expect(canonical({ scheme: "Bearer", token: "a" })).toBe("Bearer a");
-    expect(canonical({ scheme: "DPoP", token: "a" })).toBe("DPoP a");
+  it.each(["Bearer", "bearer", "BEARER", "DPoP", "dpop"])("spells the scheme in one way: %s", (scheme) => {
+    const credentials = readCredentials(`${scheme} some-access-token`);
+    expect(credentials).toMatchObject({
+      text: `${scheme[0] === "B" || scheme[0] === "b" ? "Bearer" : "DPoP"} some-access-token`,
+    });
   });
 
   it("hands the token out as it came", () => {
     const token = mint();
-    expect(readCredentials(`Bearer ${token}`)).toEqual({ scheme: "Bearer", token });
+    expect(readCredentials(`Bearer ${token}`)).toMatchObject({ scheme: "Bearer", token });
   });
 
   it.each(["aZ09-._~+/", "YWJj=", "YWJj=="])("reads every character that RFC 6750 §2.1 allows: %s", (token) => {
-    expect(readCredentials(`Bearer ${token}`)).toEqual({ scheme: "Bearer", token });
+    expect(readCredentials(`Bearer ${token}`)).toMatchObject({ scheme: "Bearer", token });
   });
 
   it.each([
@@ -88,7 +93,7 @@ describe("readCredentials", () => {
 
   it("reads a token of exactly the longest length", () => {
     const token = "a".repeat(maxTokenLength);
-    expect(readCredentials(`Bearer ${token}`)).toEqual({ scheme: "Bearer", token });
+    expect(readCredentials(`Bearer ${token}`)).toMatchObject({ scheme: "Bearer", token });
   });
 
   it("refuses a token that is one character longer", () => {

@@ -1,10 +1,13 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeJwt } from "../../../src/verification/jwt.js";
+import { createJwtDecoder, isBase64url } from "../../../src/verification/jwt.js";
 import { encodePart } from "../../support/issuer.js";
 import { claimsWith, expectNothingOf, headerWith, mint } from "./harness.js";
+
+const decodeJwt = createJwtDecoder();
 
 const header = encodePart(headerWith());
 const claims = encodePart(claimsWith());
@@ -100,4 +103,56 @@ describe("decodeJwt", () => {
     expect((decoded as Exclude<typeof decoded, string>).claims["iss"]).toBeUndefined();
     expect(({} as Record<string, unknown>)["iss"]).toBeUndefined();
   });
+});
+
+describe("a decoder that reads headers once", () => {
+  it("hands the same header out again, which nobody can change", () => {
+    const [first, second] = [decodeJwt(mint()), decodeJwt(mint(claimsWith({ jti: "other" })))];
+    if (typeof first === "string" || typeof second === "string") throw new Error("no JWT");
+    expect(second.header).toBe(first.header);
+    expect(() => Object.assign(first.header, { alg: "none" })).toThrow(TypeError);
+  });
+
+  it("says the same of a bad header every time", () => {
+    for (const _ of [1, 2])
+      expect(decodeJwt(`${encodePart("[]")}.e30.AA`)).toBe("the token's header is not a JSON object");
+  });
+
+  it("reads every header right, however many there are", () => {
+    for (const round of [1, 2]) {
+      for (let number = 0; number < 200; number++) {
+        const decoded = decodeJwt(`${encodePart({ kid: `${number}` })}.${encodePart({ round })}.AA`);
+        expect(decoded).toEqual({ header: { kid: `${number}` }, claims: { round } });
+      }
+    }
+  });
+
+  it("does not keep a long one", () => {
+    const long = `${encodePart({ kid: "k".repeat(500) })}.e30.AA`;
+    const [first, second] = [decodeJwt(long), decodeJwt(long)];
+    expect(first).toEqual(second);
+    if (typeof first === "string" || typeof second === "string") throw new Error("no JWT");
+    expect(second.header).not.toBe(first.header);
+  });
+});
+
+describe("isBase64url", () => {
+  it("takes exactly what Buffer writes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1 }), fc.nat(63), (bytes, other) => {
+        const encoded = Buffer.from(bytes).toString("base64url");
+        expect(isBase64url(encoded)).toBe(true);
+        const last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".charAt(other);
+        const changed = encoded.slice(0, -1) + last;
+        expect(isBase64url(changed)).toBe(Buffer.from(changed, "base64url").toString("base64url") === changed);
+      }),
+    );
+  });
+
+  it.each(["", "A", "AAAAA", "AA=", "AA==", "A+AA", "A/AA", "A A", "AAA\n", "ÄAAA", "AB", "AAB"])(
+    "refuses %j",
+    (text) => {
+      expect(isBase64url(text)).toBe(false);
+    },
+  );
 });

@@ -3,8 +3,9 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ownText } from "../../../src/platform/own-text.js";
 import type { Principal } from "../../../src/verification/principal.js";
-import { type CachedToken, createTokenCache, ownText } from "../../../src/verification/token-cache.js";
+import { type CachedToken, createTokenCache } from "../../../src/verification/token-cache.js";
 
 /** Credentials of a usual length, of which only the ends differ. */
 const credentials = (end: string): string => `Bearer ${"a".repeat(400)}${end.padStart(20, "-")}`;
