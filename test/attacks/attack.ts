@@ -5,7 +5,7 @@ import type { JWK } from "jose";
 import type { Provider } from "../../src/providers/provider.js";
 import type { RefusalReason } from "../../src/verification/refusal.js";
 import type { Field } from "../support/http2-frames.js";
-import type { TestKey } from "../support/issuer.js";
+import type { Answer, TestKey } from "../support/issuer.js";
 import type { ServiceName } from "./lab/vault.js";
 import type { Way } from "./lab/ways.js";
 import type { World } from "./lab/world.js";
@@ -48,6 +48,8 @@ export interface WorldOptions {
   readonly algorithms?: readonly string[];
   /** Whether a second issuer is trusted besides. */
   readonly secondIssuer?: boolean;
+  /** What the issuer answers to whoever asks about an opaque token. By default, it is not asked. */
+  readonly introspects?: Answer;
   /** How much time has passed since the keys were fetched, in milliseconds. By default, 60,000. */
   readonly keyAgeMs?: number;
 }

@@ -4,6 +4,7 @@
 import { cacheGuards } from "./guards/caches.js";
 import { claimGuards } from "./guards/claims.js";
 import { headerGuards } from "./guards/credentials.js";
+import { introspectionGuards } from "./guards/introspection.js";
 import { keyGuards } from "./guards/keys.js";
 import { ruleGuards } from "./guards/rules.js";
 import { tokenGuards } from "./guards/tokens.js";
@@ -27,6 +28,7 @@ export const guards: Readonly<Record<string, Guard>> = {
   ...claimGuards,
   ...cacheGuards,
   ...ruleGuards,
+  ...introspectionGuards,
 };
 
 /** What stops attacks that is not ours, and cannot be taken out: the HTTP parsers of Node. */

@@ -9,6 +9,7 @@ import { caches } from "./caches.js";
 import { claimsFamily } from "./claims.js";
 import { encodings } from "./encodings.js";
 import { headersInTokens } from "./headers-in-tokens.js";
+import { introspection } from "./introspection.js";
 import { keys } from "./keys.js";
 import { pathsAndMethods } from "./paths-and-methods.js";
 import { scopesAndCallers } from "./scopes-and-callers.js";
@@ -30,5 +31,6 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   "paths and methods": pathsAndMethods,
   bodies,
   caches,
+  introspection,
   streams,
 };
