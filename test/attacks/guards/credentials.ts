@@ -22,12 +22,12 @@ export const headerGuards: Readonly<Record<string, Guard>> = {
     find,
     ...edit(
       bearer,
-      ["if (scheme === undefined) return withoutToken(authorization);", ""],
+      ['if (scheme === undefined) return authorization.trim() === "" ? noHeader : withoutToken(authorization);', ""],
       [
         "const token = authorization.slice(scheme.length + 1);",
-        "const token = findToken(authorization) ?? authorization;",
+        `const token = findToken(authorization) ?? authorization;
+         if (scheme === undefined) return { scheme: "Bearer", token, text: \`Bearer \${token}\` };`,
       ],
-      ["return { scheme, token };", 'return { scheme: scheme ?? "Bearer", token };'],
     ),
   ],
   "bearer-characters": [
