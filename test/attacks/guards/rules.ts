@@ -47,4 +47,9 @@ export const ruleGuards: Readonly<Record<string, Guard>> = {
       "if (rule !== undefined) return undefined;",
     ]),
   ],
+  secrecy: edit("src/verification/verifier.ts", [
+    'return "reason" in result ? result :',
+    'return "reason" in result ? { ...result, cause: `${result.cause}: ${token}` } :',
+  ]),
+  audit: edit("src/verification/resource-server.ts", ["report?.({ call, rule, verdict, tokenCheck, refusal });", ""]),
 };

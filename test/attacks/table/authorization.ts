@@ -78,11 +78,7 @@ export const authorization: readonly Attack[] = [
   scheme("the scheme ends in an equals sign", value(`Bearer=${good}`)),
   scheme("the scheme goes straight into the token", value(`Bearer${good}`)),
   scheme("the scheme is twice as long", value(`BearerBearer ${good}`)),
-  scheme(
-    "the scheme has a letter that becomes ours in upper case",
-    value("bea\u017fer x".replace("\u017f", "\u00df")),
-    { on: onConnect },
-  ),
+  scheme("the scheme has a letter that only looks like ours", value(`Be\u00e0rer ${good}`), { on: onConnect }),
   scheme("another scheme goes first", value(`Basic dGVsbGVyOnRlbGxlci1zZWNyZXQtMQ==, Bearer ${good}`)),
   scheme("a comma goes first", value(`, Bearer ${good}`)),
 

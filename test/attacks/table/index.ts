@@ -16,6 +16,7 @@ import { scopesAndCallers } from "./scopes-and-callers.js";
 import { signatures } from "./signatures.js";
 import { streams } from "./streams.js";
 import { time } from "./time.js";
+import { whatIsSaid } from "./what-is-said.js";
 
 /** The attack table, by family. */
 export const families: Readonly<Record<string, readonly Attack[]>> = {
@@ -33,4 +34,5 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   caches,
   introspection,
   streams,
+  "what is said": whatIsSaid,
 };
