@@ -41,6 +41,9 @@ export {
 export { clientIdOf } from "./rules/service-identity.js";
 export type { TokenRequirement, TokenRequirementOptions } from "./rules/token-requirement.js";
 export type { AccessToken } from "./tokens/access-token.js";
+export type { DpopKeyPair } from "./tokens/dpop/dpop-key.js";
+export type { TokenSourceDpopOptions } from "./tokens/dpop/dpop-options.js";
+export type { ProvenRequest, TokenBinding } from "./tokens/dpop/token-binding.js";
 export { TokenError, type TokenFailure } from "./tokens/token-error.js";
 export type {
   StaleTokenEvent,
@@ -54,6 +57,11 @@ export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./
 export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Confirmation } from "./verification/confirmation.js";
 export type { Decision, DecisionEvent, TokenCheck } from "./verification/decision.js";
+export type { DpopOptions } from "./verification/dpop/dpop-options.js";
+export { createMemoryReplayStore, type MemoryReplayStoreOptions } from "./verification/dpop/memory-replay-store.js";
+export { createNonceSource, type NonceSource, type NonceSourceOptions } from "./verification/dpop/nonce-source.js";
+export { createRedisReplayStore, type RedisReplayStoreOptions } from "./verification/dpop/redis-replay-store.js";
+export type { ReplayStore, ReplayVerdict } from "./verification/dpop/replay-store.js";
 export type { CallTransport, IncomingCall } from "./verification/incoming-call.js";
 export type { IntrospectionOptions } from "./verification/introspection/introspection-options.js";
 export type { Principal } from "./verification/principal.js";

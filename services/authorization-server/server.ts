@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
@@ -23,6 +24,8 @@ export interface AuthorizationServerOptions {
   readonly clients?: ReadonlyMap<string, ClientRegistration>;
   /** Audiences whose tokens are opaque; they can be introspected and revoked. By default, all tokens are JWTs. */
   readonly opaque?: readonly string[];
+  /** Whether DPoP proofs need a nonce (RFC 9449 §8). By default, not. */
+  readonly requireDpopNonce?: boolean;
   /** Whether credentials can be replaced while it runs. By default, not. */
   readonly replaceable?: boolean;
 }
@@ -52,8 +55,8 @@ export function developmentSecret(clientId: string): string {
 
 /**
  * Starts an authorization server on loopback: client credentials (RFC 6749 §4.4), resource indicators (RFC 8707), JWT
- * access tokens (RFC 9068) signed with ES256, opaque ones without a resource or where it is told to, introspection (RFC
- * 7662), and with opaque tokens revocation (RFC 7009).
+ * access tokens (RFC 9068) signed with ES256, opaque ones without a resource or where it is told to, DPoP (RFC 9449),
+ * introspection (RFC 7662), and with opaque tokens revocation (RFC 7009).
  */
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const server = createServer();
@@ -103,6 +106,11 @@ async function createConfiguration(
       revocation: {
         enabled: opaque.length > 0,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
+      // Tokens are bound to a key for clients that prove one.
+      dPoP: {
+        enabled: true,
+        ...(options.requireDpopNonce === true && { nonceSecret: randomBytes(32), requireNonce: () => true }),
       },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },

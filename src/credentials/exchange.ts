@@ -49,6 +49,7 @@ function byteLimit(exchange: Exchange): TransformStream<Uint8Array, Uint8Array> 
 /** Whether a text holds a part of the credential, in any form in which it was sent. */
 export function quotesCredential(text: string, { request }: Exchange, credential: Credential): boolean {
   const basic = request?.headers["authorization"]?.replace("Basic ", "");
-  const sent = [basic, request?.body.get("client_secret"), request?.body.get("client_assertion")];
+  const assertion = request?.body.get("client_assertion");
+  const sent = [basic, request?.body.get("client_secret"), assertion, request?.headers["dpop"]];
   return credential.isIn(text) || sent.some((part) => typeof part === "string" && quotes(text, part));
 }

@@ -26,12 +26,18 @@ import { TokenError } from "../tokens/token-error.js";
 import type { TokenSource } from "../tokens/token-source.js";
 import type { WaitOptions } from "../tokens/wait.js";
 import { saysScopeMissed, saysTokenRefused, tokenErrorToConnectError } from "./connect-error.js";
+import { addProof, learnNonce, noteNonce } from "./connect-proof.js";
 import { deadlineOf } from "./timeout-header.js";
 
 /** Options of createConnectInterceptor(). */
 export interface ConnectInterceptorOptions extends TokenRequirementOptions {
   /** Where tokens come from. */
   readonly tokenSource: TokenSource;
+  /**
+   * With a token source that has the option `dpop`: what the transport's option of the same name says. A proof names the
+   * HTTP method, and the transport chooses that behind its interceptors. By default, every call is a POST.
+   */
+  readonly useHttpGet?: boolean;
 }
 
 const withoutTokenKey: ContextKey<boolean> = createContextKey(false, { description: "meshauth without token" });
@@ -54,7 +60,8 @@ type AnyFn = (request: Request) => Promise<Response>;
  * nothing of it can have happened: unary calls, and server streams before their first message.
  *
  * A call that brings its own `authorization` header keeps it. Tokens go to https and to loopback only: other calls fail
- * with FAILED_PRECONDITION. Without a token, a call fails with UNAVAILABLE or UNAUTHENTICATED, and a TokenError as its
+ * with FAILED_PRECONDITION. A token that is bound to a key goes with a new DPoP proof for each attempt (RFC 9449); where the
+ * server wants a nonce in it, the call is tried once more for that. Without a token, a call fails with UNAVAILABLE or UNAUTHENTICATED, and a TokenError as its
  * cause.
  *
  * ```ts
@@ -66,7 +73,7 @@ type AnyFn = (request: Request) => Promise<Response>;
  * ```
  */
 export function createConnectInterceptor(options: ConnectInterceptorOptions): Interceptor {
-  const { tokenSource } = options;
+  const { tokenSource, useHttpGet = false } = options;
   const requirementOf = createTokenRequirements(options);
   return (next) => async (request) => {
     if (request.contextValues.get(withoutTokenKey)) return await next(request);
@@ -78,7 +85,7 @@ export function createConnectInterceptor(options: ConnectInterceptorOptions): In
     if (requirement === undefined) return await next(request);
     assertConfidential(request.url);
     const wait = { signal: request.signal, deadline: deadlineOf(request.header) };
-    const call = { tokenSource, requirement, wait, next: next as AnyFn };
+    const call = { tokenSource, requirement, wait, next: next as AnyFn, useHttpGet };
     if (!request.stream) return await callTwice(call, request, () => request);
     if (request.method.methodKind !== "server_streaming") return await callOnce(call, request);
     return await callServerStream(call, request);
@@ -90,6 +97,7 @@ interface Call {
   readonly requirement: TokenRequirement;
   readonly wait: WaitOptions & { readonly signal: AbortSignal };
   readonly next: AnyFn;
+  readonly useHttpGet: boolean;
 }
 
 // What we put into the headers of a request. An interceptor further out may make the same request again, minutes later:
@@ -101,9 +109,11 @@ function bringsToken(header: Headers): boolean {
   return authorization !== null && authorization !== given.get(header);
 }
 
-function give(header: Headers, { authorization }: AccessToken): void {
-  header.set("authorization", authorization);
-  given.set(header, authorization);
+/** Puts a token into a request, and a proof for it if it is bound to a key. */
+function give(call: Call, request: Request, { authorization, dpop }: AccessToken): Promise<void> | undefined {
+  request.header.set("authorization", authorization);
+  given.set(request.header, authorization);
+  return dpop === undefined ? undefined : addProof(request, dpop, call.useHttpGet);
 }
 
 function lookUp(
@@ -135,12 +145,18 @@ async function getToken({ tokenSource, requirement, wait }: Call, otherThan?: Ac
 /** Calls once: nobody can tell what the server has done with a stream of requests. */
 async function callOnce(call: Call, request: StreamRequest): Promise<Response> {
   const token = await getToken(call);
-  give(request.header, token);
+  const proving = give(call, request, token);
+  if (proving !== undefined) await proving;
+  const learnAll = (error: unknown): void => {
+    learn(call, token, error);
+    learnNonce(token, request, error, call.requirement.audience);
+  };
   try {
     const response = (await call.next(request)) as StreamResponse;
-    return { ...response, message: watched(response.message, (error) => learn(call, token, error)) };
+    noteNonce(token, request, response);
+    return { ...response, message: watched(response.message, learnAll) };
   } catch (error) {
-    learn(call, token, error);
+    learnAll(error);
     throw error;
   }
 }
@@ -148,16 +164,44 @@ async function callOnce(call: Call, request: StreamRequest): Promise<Response> {
 /** Calls, and once more with another token if the server refused the first one. `replay` makes the request again. */
 async function callTwice(call: Call, first: Request, replay: () => Request): Promise<Response> {
   const token = await getToken(call);
-  give(first.header, token);
+  const again: Again = { replay, mayAddNonce: true };
   try {
-    return await awaitFirstMessage(await call.next(first));
+    return await awaitFirstMessage(await send(call, token, first, again));
   } catch (error) {
     if (!learn(call, token, error)) throw error;
     const other = await getToken(call, token);
     if (other.value === token.value) throw error;
-    const second = replay();
-    give(second.header, other);
-    return await call.next(second);
+    return await send(call, other, replay(), again);
+  }
+}
+
+/** How a call is made again. */
+interface Again {
+  replay(): Request;
+  /** For the sake of a nonce that is once, with whatever tokens. */
+  mayAddNonce: boolean;
+}
+
+/** Sends a request with a token; once more if that is bound to a key and the server wants a nonce in the proof. */
+function send(call: Call, token: AccessToken, request: Request, again: Again): Promise<Response> {
+  const proving = give(call, request, token);
+  return proving === undefined ? call.next(request) : sendProven(proving, call, token, request, again);
+}
+
+async function sendProven(
+  proving: Promise<void>,
+  ...[call, token, request, again]: Parameters<typeof send>
+): Promise<Response> {
+  await proving;
+  try {
+    const response = await awaitFirstMessage(await call.next(request));
+    noteNonce(token, request, response);
+    return response;
+  } catch (error) {
+    const isWanted = learnNonce(token, request, error, call.requirement.audience);
+    if (!isWanted || !again.mayAddNonce) throw error;
+    again.mayAddNonce = false;
+    return await send(call, token, again.replay(), again);
   }
 }
 

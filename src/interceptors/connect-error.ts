@@ -7,9 +7,12 @@ import { TokenError } from "../tokens/token-error.js";
 import type { Refusal } from "../verification/refusal.js";
 import {
   detailsOf,
+  dpopNonceHeader,
   escapedRefusalMessage,
   escapedTokenErrorMessage,
   hasRefusal,
+  headersOf,
+  isNonceRequired,
   isScopeMissed,
   isTokenRefused,
   toOutcome,
@@ -18,11 +21,10 @@ import {
 /** The error that ends a refused call, on the server. */
 export function refusalToConnectError(refusal: Refusal): ConnectError {
   const outcome = toOutcome(refusal);
-  const header = outcome.wwwAuthenticate === undefined ? {} : { "www-authenticate": outcome.wwwAuthenticate };
   const details = detailsOf(outcome).map((value) =>
     value.$typeName === ErrorInfoSchema.typeName ? { desc: ErrorInfoSchema, value } : { desc: RetryInfoSchema, value },
   );
-  return new ConnectError(outcome.message, outcome.code as Code, header, details);
+  return new ConnectError(outcome.message, outcome.code as Code, headersOf(outcome), details);
 }
 
 /**
@@ -46,6 +48,13 @@ export function saysTokenRefused(error: unknown, audience: string): boolean {
     error.code === Code.Unauthenticated &&
     isTokenRefused(error.findDetails(ErrorInfoSchema), audience)
   );
+}
+
+/** The nonce that the server wants in the DPoP proof of this call, by the error with which it refused it, on the client. */
+export function requiredNonce(error: unknown, audience: string): string | undefined {
+  if (!(error instanceof ConnectError) || error.code !== Code.Unauthenticated) return undefined;
+  if (!isNonceRequired(error.findDetails(ErrorInfoSchema), audience)) return undefined;
+  return error.metadata.get(dpopNonceHeader) ?? undefined;
 }
 
 /** Whether an error, on the client, says that the token of this call lacked a scope. */

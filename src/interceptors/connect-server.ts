@@ -18,6 +18,7 @@ import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedRefusal, refusalToConnectError } from "./connect-error.js";
 import { type Admission, followStream } from "./connect-stream.js";
+import { dpopNonceHeader } from "./outcome.js";
 import { ConnectTransport, readAuthorization, requestOf, withRequest } from "./raw-request.js";
 
 /** The part of an adapter's options that guardConnect() looks at. */
@@ -93,13 +94,15 @@ interface Guard {
 type GateContext = Pick<
   HandlerContext,
   "method" | "values" | "requestHeader" | "protocolName" | "url" | "requestMethod"
->;
+> &
+  Partial<Pick<HandlerContext, "responseHeader">>;
 
 function createGuard(resourceServer: ResourceServer): Guard {
-  function conclude({ requestHeader }: GateContext, decision: Decision): Admission {
+  function conclude({ requestHeader, responseHeader }: GateContext, decision: Decision): Admission {
     if (!decision.allowed) throw refusalToConnectError(decision.refusal);
     const { rule, principal } = decision;
     admissions.set(requestHeader, { allowed: true, rule, principal, by: resourceServer });
+    if (decision.dpopNonce !== undefined) responseHeader?.set(dpopNonceHeader, decision.dpopNonce);
     // A handler that passes its headers on must not pass on what its caller is.
     if (principal !== undefined) requestHeader.delete("authorization");
     return decision;

@@ -4,6 +4,7 @@
 import { CallCredentials, Metadata } from "@grpc/grpc-js";
 import type { AccessToken } from "../tokens/access-token.js";
 import { type GrpcInterceptorOptions, requirementsByPath } from "./grpc-client.js";
+import { addProof, urlsByPath } from "./grpc-proof.js";
 import { tokenErrorToStatus } from "./grpc-status.js";
 
 /**
@@ -12,27 +13,31 @@ import { tokenErrorToStatus } from "./grpc-status.js";
  *
  * They cannot see how a call ends, so a refused token is neither dropped nor replaced, nor a call tried again: that takes
  * createGrpcInterceptor(). They do not learn of a call's deadline or cancellation either: grpc-js ends the call by itself.
+ * Nor do they see the nonces that a server wants in DPoP proofs (RFC 9449 §9): such a server needs createGrpcInterceptor().
  *
- * Throws a TypeError if tokens would go over plaintext beyond loopback, and a RuleError if an RPC of the services has no
- * rule.
+ * Throws a TypeError if tokens would go over plaintext beyond loopback, or need proofs for an origin that is not known, and a
+ * RuleError if an RPC of the services has no rule.
  */
 export function createCallCredentials(options: GrpcInterceptorOptions): CallCredentials {
   const { tokenSource } = options;
   const requirements = requirementsByPath(options);
+  const urls = urlsByPath(options);
   return CallCredentials.createFromMetadataGenerator(({ service_url: url, method_name: method }, callback) => {
-    const requirement = requirements.get(pathOf(url, method));
+    const path = pathOf(url, method);
+    const requirement = requirements.get(path);
     if (requirement === undefined) {
       callback(null, new Metadata());
       return;
     }
     const token = tokenSource.get(requirement);
-    if (!(token instanceof Promise)) {
+    const proofUrl = urls?.get(path);
+    if (!(token instanceof Promise) && proofUrl === undefined) {
       callback(null, metadataOf(token));
       return;
     }
     // A generator that rejects would leave the call hanging to its deadline; an error without a code would be UNKNOWN.
-    token.then(
-      (value) => callback(null, metadataOf(value)),
+    provenMetadata(token, proofUrl).then(
+      (metadata) => callback(null, metadata),
       (error: unknown) => callback(toError(error)),
     );
   });
@@ -47,6 +52,13 @@ function toError(error: unknown): Error {
 function metadataOf(token: AccessToken): Metadata {
   const metadata = new Metadata();
   metadata.set("authorization", token.authorization);
+  return metadata;
+}
+
+async function provenMetadata(pending: AccessToken | Promise<AccessToken>, url: string | undefined): Promise<Metadata> {
+  const token = await pending;
+  const metadata = metadataOf(token);
+  if (token.dpop !== undefined && url !== undefined) await addProof(metadata, token.dpop, url);
   return metadata;
 }
 

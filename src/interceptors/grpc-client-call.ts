@@ -11,8 +11,16 @@ import {
 } from "@grpc/grpc-js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "../tokens/access-token.js";
+import type { TokenBinding } from "../tokens/dpop/token-binding.js";
 import type { TokenSource } from "../tokens/token-source.js";
-import { statusSaysScopeMissed, statusSaysTokenRefused, tokenErrorToStatus } from "./grpc-status.js";
+import { addProof } from "./grpc-proof.js";
+import {
+  nonceIn,
+  requiredNonceIn,
+  statusSaysScopeMissed,
+  statusSaysTokenRefused,
+  tokenErrorToStatus,
+} from "./grpc-status.js";
 import { goesWithoutToken } from "./grpc-without-token.js";
 
 type InterceptingCallInterface = ReturnType<NextCall>;
@@ -24,7 +32,11 @@ export interface AuthenticatedCallOptions {
   readonly requirement: TokenRequirement;
   readonly callOptions: InterceptorOptions;
   readonly nextCall: NextCall;
+  /** The URL of the RPC, which proofs name. By default, none is needed: tokens are not bound to a key. */
+  readonly url?: string | undefined;
 }
+
+type UseToken = (token: AccessToken, authorized: Metadata) => void;
 
 type Operation = (call: InterceptingCallInterface) => void;
 
@@ -46,6 +58,7 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   /** What the client gets to see once it is certain that this attempt counts. */
   #held: (() => void)[] = [];
   #answered = false;
+  #mayAddNonce = true;
   #cancelledWith: StatusObject | undefined;
   #ended = false;
 
@@ -66,8 +79,8 @@ export class AuthenticatedCall implements InterceptingCallInterface {
       this.#recorded = undefined;
       return;
     }
-    this.#withToken((token) => {
-      this.#begin(withAuthorization(metadata, token), this.#firstAttempt(token));
+    this.#withToken((token, authorized) => {
+      this.#begin(authorized, this.#attempt(token, true));
       if (this.#options.callOptions.method_definition.requestStream) this.#recorded = undefined;
     });
   }
@@ -112,25 +125,37 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   }
 
   /** Does something with a token, at once if there is one; ends the call if there is none. */
-  #withToken(use: (token: AccessToken) => void, otherThan?: AccessToken): void {
+  #withToken(use: UseToken, otherThan?: AccessToken): void {
     const { tokenSource, requirement } = this.#options;
     const wait = { signal: this.#cancelled.signal, deadline: this.#deadline, otherThan };
     const token = tokenSource.get(requirement, wait);
     if (!(token instanceof Promise)) {
-      this.#use(token, use);
+      this.#authorize(token, use);
       return;
     }
     token.then(
-      (value) => this.#use(value, use),
+      (value) => this.#authorize(value, use),
+      (error: unknown) => this.#end(tokenErrorToStatus(error)),
+    );
+  }
+
+  #authorize(token: AccessToken, use: UseToken): void {
+    const { url } = this.#options;
+    if (token.dpop === undefined || url === undefined) {
+      this.#attempting(() => use(token, withAuthorization(this.#metadata, token)));
+      return;
+    }
+    withProof(this.#metadata, token, token.dpop, url).then(
+      (authorized) => this.#attempting(() => use(token, authorized)),
       (error: unknown) => this.#end(tokenErrorToStatus(error)),
     );
   }
 
   // grpc-js throws where a call begins, for instance because the client was closed while the token was on its way.
-  #use(token: AccessToken, use: (token: AccessToken) => void): void {
+  #attempting(action: () => void): void {
     if (this.#ended) return;
     try {
-      use(token);
+      action();
     } catch {
       this.#end({ code: status.UNAVAILABLE, details: "the channel cannot take a call", metadata: new Metadata() });
     }
@@ -145,9 +170,10 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   }
 
   // Metadata is held back until it is certain that this attempt counts: a client must not see it twice.
-  #firstAttempt(token: AccessToken): InterceptingListener {
+  #attempt(token: AccessToken, isFirst: boolean): InterceptingListener {
     return {
       onReceiveMetadata: (metadata) => {
+        if (token.dpop !== undefined) this.#noteNonce(token.dpop, nonceIn(metadata));
         if (this.#recorded === undefined) this.#listener.onReceiveMetadata(metadata);
         else this.#held.push(() => this.#listener.onReceiveMetadata(metadata));
       },
@@ -163,15 +189,24 @@ export class AuthenticatedCall implements InterceptingCallInterface {
         this.#listener.onReceiveMessage(message);
       },
       onReceiveStatus: (received) => {
-        const otherMayDo = !this.#answered && this.#learn(token, received);
-        if (otherMayDo && this.#recorded !== undefined && !this.#cancelled.signal.aborted) {
-          this.#retry(token, received);
-          return;
+        if (this.#answered || !this.#tryAgain(token, isFirst, received)) {
+          this.#settle();
+          this.#end(received);
         }
-        this.#settle();
-        this.#end(received);
       },
     };
+  }
+
+  /** Learns from the status of an attempt, and makes the call again if that may help. Returns whether it does. */
+  #tryAgain(token: AccessToken, isFirst: boolean, received: StatusObject): boolean {
+    const otherMayDo = isFirst && this.#learn(token, received);
+    const { audience } = this.#options.requirement;
+    const nonceMayDo = token.dpop !== undefined && this.#noteNonce(token.dpop, requiredNonceIn(received, audience));
+    if (this.#recorded === undefined || this.#cancelled.signal.aborted) return false;
+    if (otherMayDo) this.#retry(token, received);
+    else if (nonceMayDo && this.#mayAddNonce) this.#addNonce(token, isFirst);
+    else return false;
+    return true;
   }
 
   #settle(): void {
@@ -190,14 +225,30 @@ export class AuthenticatedCall implements InterceptingCallInterface {
   #retry(refused: AccessToken, received: StatusObject): void {
     this.#call = undefined;
     this.#held = [];
-    this.#withToken((token) => {
+    this.#withToken((token, authorized) => {
       if (token.value === refused.value) {
         this.#end(received);
         return;
       }
-      this.#begin(withAuthorization(this.#metadata, token), this.#listener);
-      this.#recorded = undefined;
+      const isLast = token.dpop === undefined || !this.#mayAddNonce;
+      this.#begin(authorized, isLast ? this.#listener : this.#attempt(token, false));
+      if (isLast) this.#recorded = undefined;
     }, refused);
+  }
+
+  #addNonce(token: AccessToken, isFirst: boolean): void {
+    this.#mayAddNonce = false;
+    this.#call = undefined;
+    this.#held = [];
+    this.#authorize(token, (_, authorized) => this.#begin(authorized, this.#attempt(token, isFirst)));
+  }
+
+  /** Notes a nonce for further proofs. Returns whether there is one to note. */
+  #noteNonce(binding: TokenBinding, nonce: string | undefined): boolean {
+    const { url } = this.#options;
+    if (nonce === undefined || url === undefined) return false;
+    binding.noteNonce(url, nonce);
+    return true;
   }
 
   #end(received: StatusObject): void {
@@ -210,6 +261,17 @@ export class AuthenticatedCall implements InterceptingCallInterface {
 function withAuthorization(metadata: Metadata, token: AccessToken): Metadata {
   const authorized = metadata.clone();
   authorized.set("authorization", token.authorization);
+  return authorized;
+}
+
+async function withProof(
+  metadata: Metadata,
+  token: AccessToken,
+  binding: TokenBinding,
+  url: string,
+): Promise<Metadata> {
+  const authorized = withAuthorization(metadata, token);
+  await addProof(authorized, binding, url);
   return authorized;
 }
 

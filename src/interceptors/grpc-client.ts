@@ -12,6 +12,7 @@ import {
 } from "../rules/token-requirement.js";
 import type { TokenSource } from "../tokens/token-source.js";
 import { AuthenticatedCall } from "./grpc-client-call.js";
+import { urlsByPath } from "./grpc-proof.js";
 
 /** Options of createGrpcInterceptor(). */
 export interface GrpcInterceptorOptions extends TokenRequirementOptions {
@@ -24,21 +25,30 @@ export interface GrpcInterceptorOptions extends TokenRequirementOptions {
    * `{ tls: true }` for a channel with TLS, or a target, which then must be loopback.
    */
   readonly channel: { readonly tls: true } | { readonly target: string };
+  /**
+   * With a token source that has the option `dpop`: the origin of the server, which proofs name, such as
+   * "https://payment-service.internal:8443". An interceptor of grpc-js does not see where its calls go. By default, what the
+   * target says, if that is given.
+   */
+  readonly origin?: string | undefined;
 }
 
 /**
  * Creates an interceptor for grpc-js clients, with the behaviour of createConnectInterceptor().
  *
- * Throws a TypeError if tokens would go over plaintext beyond loopback, and a RuleError if an RPC of the services has no
- * rule.
+ * Throws a TypeError if tokens would go over plaintext beyond loopback, or need proofs for an origin that is not known, and a
+ * RuleError if an RPC of the services has no rule.
  */
 export function createGrpcInterceptor(options: GrpcInterceptorOptions): Interceptor {
   const { tokenSource } = options;
   const requirements = requirementsByPath(options);
+  const urls = urlsByPath(options);
   return (callOptions, nextCall) => {
-    const requirement = requirements.get(callOptions.method_definition.path);
+    const { path } = callOptions.method_definition;
+    const requirement = requirements.get(path);
     if (requirement === undefined) return new InterceptingCall(nextCall(callOptions));
-    return new InterceptingCall(new AuthenticatedCall({ tokenSource, requirement, callOptions, nextCall }));
+    const url = urls?.get(path);
+    return new InterceptingCall(new AuthenticatedCall({ tokenSource, requirement, callOptions, nextCall, url }));
   };
 }
 

@@ -17,6 +17,7 @@ import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedStatus, refusalToStatus } from "./grpc-status.js";
 import { GrpcTransport } from "./grpc-transport.js";
+import { dpopNonceHeader } from "./outcome.js";
 
 // Tied to the Metadata object of one call, which its handler gets to see.
 const principals = new WeakMap<Metadata, Principal>();
@@ -63,6 +64,7 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
     const method = methods.get(path);
     let stopTimer: (() => void) | undefined;
     let over = false;
+    let dpopNonce: string | undefined;
     const finish = (): void => {
       over = true;
       stopTimer?.();
@@ -75,6 +77,7 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
               if (over) return;
               stopTimer = admit(resourceServer, call, metadata, decision);
               if (!decision.allowed) return;
+              dpopNonce = decision.dpopNonce;
               // A handler that passes its metadata on must not pass on what its caller is.
               if (decision.principal !== undefined) metadata.remove("authorization");
               deliver(metadata);
@@ -82,6 +85,10 @@ export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
           },
           onCancel: finish,
         });
+      },
+      sendMetadata(metadata, next) {
+        if (dpopNonce !== undefined) metadata.set(dpopNonceHeader, dpopNonce);
+        next(metadata);
       },
       sendStatus(ended, next) {
         finish();

@@ -10,9 +10,12 @@ import { TokenError } from "../tokens/token-error.js";
 import type { Refusal } from "../verification/refusal.js";
 import {
   detailsOf,
+  dpopNonceHeader,
   escapedRefusalMessage,
   escapedTokenErrorMessage,
   hasRefusal,
+  headersOf,
+  isNonceRequired,
   isScopeMissed,
   isTokenRefused,
   toOutcome,
@@ -24,7 +27,7 @@ const detailsKey = "grpc-status-details-bin";
 export function refusalToStatus(refusal: Refusal): StatusObject {
   const outcome = toOutcome(refusal);
   const metadata = new Metadata();
-  if (outcome.wwwAuthenticate !== undefined) metadata.set("www-authenticate", outcome.wwwAuthenticate);
+  for (const [name, value] of Object.entries(headersOf(outcome))) metadata.set(name, value);
   const details = detailsOf(outcome).map((value) =>
     value.$typeName === ErrorInfoSchema.typeName ? anyPack(ErrorInfoSchema, value) : anyPack(RetryInfoSchema, value),
   );
@@ -53,6 +56,18 @@ export function containEscapedStatus<T extends AnyStatus>(escaped: T): T | Statu
 /** Whether a status, on the client, says that the server refused the token of this call before a handler ran. */
 export function statusSaysTokenRefused(received: AnyStatus, audience: string): boolean {
   return received.code === status.UNAUTHENTICATED && isTokenRefused(errorInfos(received), audience);
+}
+
+/** The nonce that the server wants in the DPoP proof of this call, by the status with which it refused it, on the client. */
+export function requiredNonceIn(received: AnyStatus, audience: string): string | undefined {
+  const isWanted = received.code === status.UNAUTHENTICATED && isNonceRequired(errorInfos(received), audience);
+  return isWanted && received.metadata ? nonceIn(received.metadata) : undefined;
+}
+
+/** The nonce that a server sends with an answer, for the proofs of further calls (RFC 9449 §8.2). */
+export function nonceIn(metadata: Metadata): string | undefined {
+  const [nonce] = metadata.get(dpopNonceHeader);
+  return typeof nonce === "string" ? nonce : undefined;
 }
 
 /** Whether a status, on the client, says that the token of this call lacked a scope. */

@@ -9,9 +9,13 @@ import {
   RetryInfoSchema,
 } from "../gen/google/rpc/error_details_pb.js";
 import type { Refusal } from "../verification/refusal.js";
+import { type Challenge, writeChallenge } from "./challenge.js";
 
 /** The domain of every google.rpc.ErrorInfo that is ours. */
 export const errorDomain = "meshauth";
+
+/** Where a server says which nonce it wants (RFC 9449 §8.1, §9). */
+export const dpopNonceHeader = "dpop-nonce";
 
 /** Status codes of gRPC that an outcome can have; Connect's codes are the same numbers. */
 export const StatusCode = { PermissionDenied: 7, Internal: 13, Unavailable: 14, Unauthenticated: 16 } as const;
@@ -22,15 +26,21 @@ export interface Outcome {
   readonly message: string;
   readonly errorInfo: ErrorInfo;
   readonly retryInfo: RetryInfo | undefined;
-  /** Value of `www-authenticate` (RFC 6750 §3), if there is one. */
+  /** Value of `www-authenticate` (RFC 6750 §3, RFC 9449 §7.1), if there is one. */
   readonly wwwAuthenticate: string | undefined;
+  /** Value of `dpop-nonce` (RFC 9449 §9), if there is one. */
+  readonly dpopNonce: string | undefined;
 }
 
 /** Turns a refusal into what the caller gets to see: nothing of its cause. */
 export function toOutcome(refusal: Refusal): Outcome {
   const { reason, audience, required = [], missing = [] } = refusal;
+  const { code, message, challenge } = face(refusal);
   return {
-    ...face(refusal),
+    code,
+    message,
+    wwwAuthenticate: challenge === undefined ? undefined : writeChallenge(refusal, challenge),
+    dpopNonce: refusal.dpopNonce,
     errorInfo: create(ErrorInfoSchema, {
       reason,
       domain: errorDomain,
@@ -44,10 +54,14 @@ export function toOutcome(refusal: Refusal): Outcome {
   };
 }
 
-function face({ reason, required = [], stream }: Refusal): Pick<Outcome, "code" | "message" | "wwwAuthenticate"> {
+interface Face extends Pick<Outcome, "code" | "message"> {
+  readonly challenge: Challenge | undefined;
+}
+
+function face({ reason, required = [], stream, scheme }: Refusal): Face {
   switch (reason) {
     case "CREDENTIALS_MISSING":
-      return unauthenticated("an access token is needed: send it as authorization: Bearer", "Bearer");
+      return unauthenticated(`an access token is needed: send it as authorization: ${scheme ?? "Bearer"}`, {});
     case "TOKEN_EXPIRED":
       return unauthenticated(
         stream === true ? "the access token expired during the stream" : "the access token has expired",
@@ -56,12 +70,13 @@ function face({ reason, required = [], stream }: Refusal): Pick<Outcome, "code" 
       return unauthenticated("the access token is not valid yet");
     case "TOKEN_INVALID":
       return unauthenticated("the access token is not valid here");
+    case "DPOP_PROOF_INVALID":
+      return unauthenticated("the DPoP proof is not valid here", { error: "invalid_dpop_proof" });
+    case "DPOP_NONCE_REQUIRED":
+      return unauthenticated("the DPoP proof needs the nonce of this server", { error: "use_dpop_nonce" });
     case "SCOPE_INSUFFICIENT": {
       const scope = required.join(" ");
-      return denied(
-        `the access token lacks a scope; needed: ${scope}`,
-        `Bearer error="insufficient_scope", scope="${scope}"`,
-      );
+      return denied(`the access token lacks a scope; needed: ${scope}`, { error: "insufficient_scope", scope });
     }
     case "CALLER_NOT_ALLOWED":
       return denied("this client may not call this RPC");
@@ -71,17 +86,17 @@ function face({ reason, required = [], stream }: Refusal): Pick<Outcome, "code" 
       return {
         code: StatusCode.Unavailable,
         message: "the access token cannot be checked at the moment",
-        wwwAuthenticate: undefined,
+        challenge: undefined,
       };
   }
 }
 
-function unauthenticated(message: string, challenge = 'Bearer error="invalid_token"'): ReturnType<typeof face> {
-  return { code: StatusCode.Unauthenticated, message, wwwAuthenticate: challenge };
+function unauthenticated(message: string, challenge: Challenge = { error: "invalid_token" }): Face {
+  return { code: StatusCode.Unauthenticated, message, challenge };
 }
 
-function denied(message: string, challenge?: string): ReturnType<typeof face> {
-  return { code: StatusCode.PermissionDenied, message, wwwAuthenticate: challenge };
+function denied(message: string, challenge?: Challenge): Face {
+  return { code: StatusCode.PermissionDenied, message, challenge };
 }
 
 function toRetryInfo(retryAfterMs: number): RetryInfo {
@@ -90,6 +105,14 @@ function toRetryInfo(retryAfterMs: number): RetryInfo {
   return create(RetryInfoSchema, {
     retryDelay: { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1_000_000 },
   });
+}
+
+/** The header, or metadata, that a refusal has. */
+export function headersOf({ wwwAuthenticate, dpopNonce }: Outcome): Record<string, string> {
+  return {
+    ...(wwwAuthenticate === undefined ? {} : { "www-authenticate": wwwAuthenticate }),
+    ...(dpopNonce === undefined ? {} : { [dpopNonceHeader]: dpopNonce }),
+  };
 }
 
 /** The messages that go into an error's details. */
@@ -105,6 +128,14 @@ export function isTokenRefused(details: readonly MessageShape<typeof ErrorInfoSc
       (reason === "TOKEN_EXPIRED" || reason === "TOKEN_INVALID") &&
       metadata["audience"] === audience &&
       metadata["stream"] === undefined,
+  );
+}
+
+/** Whether error details say that this server's gate wants a nonce in the DPoP proof of this call. */
+export function isNonceRequired(details: readonly MessageShape<typeof ErrorInfoSchema>[], audience: string): boolean {
+  return details.some(
+    ({ domain, reason, metadata }) =>
+      domain === errorDomain && reason === "DPOP_NONCE_REQUIRED" && metadata["audience"] === audience,
   );
 }
 

@@ -4,6 +4,7 @@
 import type { Credential } from "../credentials/credential.js";
 import type { Provider } from "../providers/provider.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
+import type { DpopSettings } from "./dpop/dpop-options.js";
 import { createTokenRequest, fingerprint, mapAudience } from "./token-request.js";
 import type { TokenSlot } from "./token-slot.js";
 
@@ -20,6 +21,7 @@ export interface SlotStoreOptions {
   readonly credential: Credential;
   readonly provider: Provider;
   readonly audiences: Readonly<Record<string, string>>;
+  readonly dpop: DpopSettings | undefined;
   /** How many slots are kept at most. */
   readonly maxTokens: number;
 }
@@ -35,6 +37,7 @@ export function createSlotStore(
   create: (requirement: TokenRequirement) => TokenSlot,
 ): SlotStore {
   const { issuer, clientId, credential, provider, audiences, maxTokens } = options;
+  const dpopThumbprint = options.dpop?.binder.key.thumbprint;
   const entries = new Map<string, Entry>();
   // A requirement object stands for itself once it was seen: the hot path builds no string.
   const known = new WeakMap<TokenRequirement, Entry>();
@@ -43,7 +46,7 @@ export function createSlotStore(
     const form = createTokenRequest(provider, requirement, audiences);
     const { method, keyId } = credential;
     const { audience } = mapAudience(requirement, audiences);
-    const key = fingerprint({ issuer, clientId, method, keyId, audience, form });
+    const key = fingerprint({ issuer, clientId, method, keyId, audience, dpopThumbprint, form });
     let entry = entries.get(key);
     if (entry === undefined) {
       if (entries.size >= maxTokens) evict(entries);

@@ -1,11 +1,13 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Configuration, DPoPHandle } from "openid-client";
 import { type ClientEndpointOptions, createClientEndpoint } from "../credentials/client-endpoint.js";
 import { ClientRequestFailure } from "../credentials/client-request-failure.js";
 import type { Exchange } from "../credentials/exchange.js";
-import type { Clock } from "../platform/clock.js";
 import { AccessToken } from "./access-token.js";
+import { bindToken, unusableTokenType } from "./dpop/bind-token.js";
+import type { DpopSettings } from "./dpop/dpop-options.js";
 import { type TokenAnswer, tokenExpiry } from "./token-lifetime.js";
 
 /** Asks one authorization server for tokens, as one client. */
@@ -22,21 +24,45 @@ export interface IssuedToken {
 }
 
 /** What a token endpoint needs to know. */
-export type TokenEndpointOptions = Omit<ClientEndpointOptions, "endpoint" | "showsAnswers">;
+export interface TokenEndpointOptions extends Omit<ClientEndpointOptions, "endpoint" | "showsAnswers"> {
+  /** By default, bearer tokens are asked for. */
+  readonly dpop?: DpopSettings | undefined;
+}
 
 /** Creates a token endpoint. Discovery runs with the first request, once; after a failure, with the next one. */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
   const { clock } = options;
   const endpoint = createClientEndpoint({ ...options, endpoint: "token", showsAnswers: true });
+  const prove = createProver(options);
   return {
     async request(form) {
       const client = await import("openid-client");
       return await endpoint.request(async (configuration, exchange) => {
         const sentAt = clock.now();
-        const answer = await client.clientCredentialsGrant(configuration, form).catch(failOtherType(exchange));
-        return { token: toAccessToken(answer, sentAt, clock), scope: answer.scope };
+        const proof = await prove(configuration);
+        const grant = client.clientCredentialsGrant(configuration, form, proof);
+        const answer = await grant.catch(failOtherType(exchange));
+        return { token: toAccessToken(answer, sentAt, options), scope: answer.scope };
       });
     },
+  };
+}
+
+type Prover = (configuration: Configuration) => Promise<{ readonly DPoP?: DPoPHandle }>;
+
+// openid-client makes the proofs of token requests, keeps the nonces of the authorization server, and sends a request once
+// more if it wants one (RFC 9449 §8).
+function createProver({ dpop, clock }: TokenEndpointOptions): Prover {
+  if (dpop === undefined) return async () => ({});
+  let handle: DPoPHandle | undefined;
+  return async (configuration) => {
+    const client = await import("openid-client");
+    handle ??= client.getDPoPHandle(configuration, await dpop.binder.key.pair(), {
+      [client.modifyAssertion]: (_header, payload) => {
+        payload["iat"] = Math.floor(clock.now() / 1000);
+      },
+    });
+    return { DPoP: handle };
   };
 }
 
@@ -44,12 +70,8 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
 function failOtherType(exchange: Exchange): (error: unknown) => never {
   return (error) => {
     const { code } = (error ?? {}) as { code?: unknown };
-    throw code === "OAUTH_UNSUPPORTED_OPERATION" && exchange.response !== undefined ? noBearerToken() : error;
+    throw code === "OAUTH_UNSUPPORTED_OPERATION" && exchange.response !== undefined ? unusableTokenType() : error;
   };
-}
-
-function noBearerToken(): ClientRequestFailure {
-  return new ClientRequestFailure("refused", "the token endpoint answered with a token that is no bearer token");
 }
 
 // Headers and gRPC metadata quote a value that they do not take in their errors.
@@ -62,13 +84,15 @@ interface FullAnswer extends TokenAnswer {
   readonly refresh_in?: unknown;
 }
 
-function toAccessToken(answer: FullAnswer, sentAt: number, clock: Clock): AccessToken {
-  if (answer.token_type !== "bearer") throw noBearerToken();
-  if (!visibleAscii.test(answer.access_token)) {
+function toAccessToken(answer: FullAnswer, sentAt: number, { dpop, clock }: TokenEndpointOptions): AccessToken {
+  const { access_token: value } = answer;
+  const binding = bindToken(answer, dpop);
+  if (!visibleAscii.test(value)) {
     throw new ClientRequestFailure("refused", "the token endpoint answered with a token that no header can carry");
   }
   const expiresAt = tokenExpiry(answer, sentAt, clock.now());
-  return new AccessToken(answer.access_token, sentAt, expiresAt, refreshAt(answer.refresh_in, sentAt, expiresAt));
+  const refreshedAt = refreshAt(answer.refresh_in, sentAt, expiresAt);
+  return new AccessToken(value, sentAt, expiresAt, { refreshAt: refreshedAt, dpop: binding });
 }
 
 function refreshAt(seconds: unknown, sentAt: number, expiresAt: number): number | undefined {

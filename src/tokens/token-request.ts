@@ -59,14 +59,17 @@ export interface TokenRequestIdentity {
   readonly keyId?: string | undefined;
   /** The audience, as the authorization server calls it: not every request names it. */
   readonly audience: string;
+  /** The thumbprint of the key that the token is bound to (RFC 9449), if it is. */
+  readonly dpopThumbprint?: string | undefined;
   /** The form as createTokenRequest() makes it. It must not authenticate the client: that would be a secret in here. */
   readonly form: URLSearchParams;
 }
 
 /** One text for each token request: cache key and single-flight key in one. JSON; there is no secret in it. */
 export function fingerprint(request: TokenRequestIdentity): string {
-  const { issuer, clientId, method, keyId, audience, form } = request;
+  const { issuer, clientId, method, keyId, audience, dpopThumbprint, form } = request;
   const sorted = new URLSearchParams(form);
   sorted.sort();
-  return JSON.stringify([issuer, clientId, method, keyId ?? null, audience, [...sorted]]);
+  const binding = dpopThumbprint === undefined ? [] : [dpopThumbprint];
+  return JSON.stringify([issuer, clientId, method, keyId ?? null, audience, [...sorted], ...binding]);
 }

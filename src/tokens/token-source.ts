@@ -10,6 +10,7 @@ import { validateProvider } from "../providers/validate-provider.js";
 import { identifierProblem } from "../rules/parse-rule.js";
 import type { TokenRequirement } from "../rules/token-requirement.js";
 import type { AccessToken } from "./access-token.js";
+import { createDpopSettings, type DpopSettings, type TokenSourceDpopOptions } from "./dpop/dpop-options.js";
 import { checkIssuedToken, type Finding } from "./issued-token.js";
 import { createSlotStore } from "./slot-store.js";
 import { createTokenEndpoint, type TokenEndpoint } from "./token-endpoint.js";
@@ -31,6 +32,8 @@ export interface TokenSource {
   refused(requirement: TokenRequirement, token: AccessToken): boolean;
   /** Says that a server missed a scope in a token: it may have been granted since the token was issued. */
   scopeMissed(requirement: TokenRequirement, token: AccessToken): void;
+  /** The thumbprint of the key that its tokens are bound to (RFC 9449). By default, they are bearer tokens. */
+  readonly dpopThumbprint?: string;
 }
 
 /** Options of createTokenSource(). */
@@ -55,6 +58,11 @@ export interface TokenSourceOptions {
    * default, what the protos call it.
    */
   readonly audiences?: Readonly<Record<string, string>>;
+  /**
+   * Binds tokens to a key, so that who steals one cannot use it (RFC 9449): `{}` for a new key. By default, tokens are bearer
+   * tokens.
+   */
+  readonly dpop?: TokenSourceDpopOptions;
   /** How many tokens are kept at most; of more, the one that was asked for least recently goes. By default, 1,000. */
   readonly maxTokens?: number;
   /** Is told what happens: requests, refusals, warnings. By default, warnings go to process.emitWarning(). Must not throw. */
@@ -89,6 +97,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     get: (requirement, wait) => slots.of(requirement).get(wait),
     refused: (requirement, token) => slots.of(requirement).refused(token),
     scopeMissed: (requirement, token) => slots.of(requirement).scopeMissed(token),
+    ...(settings.dpop === undefined ? {} : { dpopThumbprint: settings.dpop.binder.key.thumbprint }),
   };
 }
 
@@ -119,6 +128,7 @@ interface Settings {
   readonly provider: Provider;
   readonly refreshBeforeMs: number | undefined;
   readonly audiences: Readonly<Record<string, string>>;
+  readonly dpop: DpopSettings | undefined;
   readonly maxTokens: number;
   readonly timeoutMs: number;
   readonly fetch: typeof fetch;
@@ -150,10 +160,12 @@ function validateOptions(options: TokenSourceOptions): Settings {
   if (!(Number.isInteger(maxTokens) && maxTokens > 0)) {
     throw new TypeError(`maxTokens is ${maxTokens}; give a whole number above 0`);
   }
+  const clock = options.clock ?? systemClock;
   return {
     issuer,
     clientId,
     credential,
+    dpop: options.dpop === undefined ? undefined : createDpopSettings(options.dpop, clock),
     provider: options.provider ?? standardProvider,
     refreshBeforeMs: refreshBeforeSeconds === undefined ? undefined : refreshBeforeSeconds * 1000,
     audiences: options.audiences ?? {},
@@ -161,7 +173,7 @@ function validateOptions(options: TokenSourceOptions): Settings {
     timeoutMs,
     tell: createTeller(options.onEvent),
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? Math.random,
   };
 }

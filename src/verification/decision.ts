@@ -7,7 +7,13 @@ import type { Refusal, RefusalReason } from "./refusal.js";
 
 /** What a resource server decides of one call. */
 export type Decision =
-  | { readonly allowed: true; readonly rule: RpcRule; readonly principal: Principal | undefined }
+  | {
+      readonly allowed: true;
+      readonly rule: RpcRule;
+      readonly principal: Principal | undefined;
+      /** The nonce for the caller's next DPoP proof, to go with the answer (RFC 9449 §8.2). */
+      readonly dpopNonce?: string;
+    }
   | { readonly allowed: false; readonly refusal: Refusal };
 
 /** How a token was looked at: not at all, found among those that were verified before, or verified. */

@@ -7,6 +7,8 @@ export type RefusalReason =
   | "TOKEN_EXPIRED"
   | "TOKEN_NOT_YET_VALID"
   | "TOKEN_INVALID"
+  | "DPOP_PROOF_INVALID"
+  | "DPOP_NONCE_REQUIRED"
   | "SCOPE_INSUFFICIENT"
   | "CALLER_NOT_ALLOWED"
   | "RULE_MISSING"
@@ -27,10 +29,19 @@ export interface Refusal {
   readonly retryAfterMs?: number;
   /** The stream was open already when its token expired. */
   readonly stream?: boolean;
+  /** How the caller has to authenticate, for `www-authenticate`. By default, Bearer, or DPoP where the reason says so. */
+  readonly scheme?: "DPoP";
+  /** With the scheme DPoP: the algorithms that a proof may be signed with (RFC 9449 §7.1, `algs`). */
+  readonly dpopAlgorithms?: readonly string[];
+  /** With DPOP_NONCE_REQUIRED: the nonce that the next proof has to have (RFC 9449 §9). */
+  readonly dpopNonce?: string;
 }
 
-/** What the verifier says of a token; a refusal as far as it knows, without the RPC. */
-export type TokenRefusal = Pick<Refusal, "reason" | "cause" | "retryAfterMs">;
+/** What the verifier says of a token or a DPoP proof; a refusal as far as it knows, without the RPC. */
+export type TokenRefusal = Pick<
+  Refusal,
+  "reason" | "cause" | "retryAfterMs" | "scheme" | "dpopAlgorithms" | "dpopNonce"
+>;
 
 /** A refusal of a token that is not what it should be. */
 export function invalid(cause: string): TokenRefusal {

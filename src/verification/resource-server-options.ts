@@ -7,6 +7,8 @@ import { type Clock, systemClock } from "../platform/clock.js";
 import { createHarmlessListener } from "../platform/listener.js";
 import type { ConfiguredRule } from "../rules/rule-set.js";
 import type { DecisionEvent } from "./decision.js";
+import type { DpopOptions } from "./dpop/dpop-options.js";
+import { createDpopVerifier, type DpopVerifier } from "./dpop/dpop-verifier.js";
 import type { ServerEvent } from "./server-event.js";
 import { createTrustedIssuer, type IssuerOptions, type TrustedIssuer } from "./trusted-issuer.js";
 import type { VerifierOptions } from "./verifier.js";
@@ -41,6 +43,11 @@ export interface CommonServerOptions {
   /** Time-out of requests to the authorization server in milliseconds. By default, 10,000. */
   readonly timeoutMs?: number;
   /**
+   * How the proofs of tokens that are bound to a key are checked (RFC 9449). By default, such tokens are refused. Tokens
+   * that are bound to a certificate (RFC 8705) need no setting, only TLS that asks clients for one.
+   */
+  readonly dpop?: DpopOptions;
+  /**
    * Whether refusals count. By default, they do. `letRefusedCallsThrough` reports them, to roll rules out on a server that
    * had none: **then nobody is kept out.**
    */
@@ -60,6 +67,7 @@ export const letRefusedCallsThrough: unique symbol = Symbol("meshauth.letRefused
 
 /** Checked options. */
 export interface ServerSettings extends VerifierOptions {
+  readonly dpop: DpopVerifier | undefined;
   readonly enforces: boolean;
   readonly onDecision: ((event: DecisionEvent) => void) | undefined;
 }
@@ -74,9 +82,12 @@ export function validateServerOptions(options: ResourceServerOptions): ServerSet
   if (enforcement !== undefined && enforcement !== letRefusedCallsThrough) {
     throw new TypeError("enforcement is neither left out nor letRefusedCallsThrough");
   }
+  const clock = options.clock ?? systemClock;
+  const clockToleranceMs = toleranceMs(options);
   return {
     issuers: readIssuers(options),
-    clockToleranceMs: toleranceMs(options),
+    dpop: options.dpop && createDpopVerifier({ ...options.dpop, clock, clockToleranceMs }),
+    clockToleranceMs,
     maxCachedTokens,
     timeoutMs,
     enforces: enforcement === undefined,
@@ -84,7 +95,7 @@ export function validateServerOptions(options: ResourceServerOptions): ServerSet
     onDecision: options.onDecision && createHarmlessListener(options.onDecision, "onDecision", "MESHAUTH_ON_DECISION"),
     onEvent: options.onEvent && createHarmlessListener(options.onEvent, "onEvent", "MESHAUTH_ON_EVENT"),
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    clock: options.clock ?? systemClock,
+    clock,
   };
 }
 

@@ -10,7 +10,7 @@ import { createDecisionReport, type Judgement } from "./decision-report.js";
 import type { IncomingCall } from "./incoming-call.js";
 import type { TokenRefusal } from "./refusal.js";
 import { type ResourceServerOptions, validateServerOptions } from "./resource-server-options.js";
-import { checkSender } from "./sender.js";
+import { checkSender, nonceFor, withScheme } from "./sender.js";
 import { createVerifiers, type Verdict, type Verifier, type Verifiers } from "./verifier.js";
 
 /** Decides who may call which RPC of some services. The transports' guards ask it. */
@@ -52,7 +52,7 @@ export interface ResourceServer {
 export function createResourceServer(options: ResourceServerOptions): ResourceServer {
   const rules = createRuleSet(options);
   const settings = validateServerOptions(options);
-  const { clock, clockToleranceMs, enforces } = settings;
+  const { clock, clockToleranceMs, enforces, dpop } = settings;
   const verifiers = createVerifiers(settings);
   const plans = createPlans(rules, verifiers);
   const report = createDecisionReport(settings);
@@ -62,8 +62,10 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
   function conclude(call: IncomingCall, rule: RpcRule, verdict: CallerVerdict, tokenCheck: TokenCheck): Decision {
     const refusal = findRefusal(rule, verdict);
     report?.({ call, rule, verdict, tokenCheck, refusal });
-    if (refusal !== undefined && enforces) return { allowed: false, refusal };
-    return { allowed: true, rule, principal: isPrincipal(verdict) ? verdict : undefined };
+    if (refusal !== undefined && enforces) return { allowed: false, refusal: withScheme(refusal, call, dpop) };
+    const principal = isPrincipal(verdict) ? verdict : undefined;
+    const dpopNonce = nonceFor(principal, dpop);
+    return dpopNonce === undefined ? { allowed: true, rule, principal } : { allowed: true, rule, principal, dpopNonce };
   }
 
   function judge(
@@ -73,7 +75,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     tokenCheck: TokenCheck,
   ): Decision | Promise<Decision> {
     if ("reason" in verdict || verdict.confirmation === undefined) return conclude(call, rule, verdict, tokenCheck);
-    const proven = checkSender(verdict, verdict.confirmation, call);
+    const proven = checkSender(verdict, call, dpop);
     return proven instanceof Promise
       ? proven.then((result) => conclude(call, rule, result, tokenCheck))
       : conclude(call, rule, proven, tokenCheck);

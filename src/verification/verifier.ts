@@ -9,7 +9,8 @@ import { type IssuerKeys, verifyJwt } from "./jwt-verifier.js";
 import { createKeySource } from "./keys.js";
 import { createOpaqueVerifier } from "./opaque-verifier.js";
 import { createPrincipal, createScopeSets, type Principal } from "./principal.js";
-import { invalid, type TokenRefusal } from "./refusal.js";
+import type { TokenRefusal } from "./refusal.js";
+import { sentAsBearer, sentAsDpop } from "./sender.js";
 import type { ServerEvent } from "./server-event.js";
 import { createTokenCache, type TokenCache } from "./token-cache.js";
 import type { TokenVerdict, VerifiedToken } from "./token-verdict.js";
@@ -112,16 +113,10 @@ function createVerifier(options: VerifierOptions, verifyToken: (token: string) =
   };
 }
 
-// A bound token as a bearer token would be good for whoever stole it (RFC 9449 §7.2); one that is not bound proves nothing
-// by its scheme.
 function checkScheme(scheme: Credentials["scheme"], { claims }: VerifiedToken): TokenRefusal | undefined {
   const isBound = claims.confirmation?.keyThumbprint !== undefined;
   if (isBound === (scheme === "DPoP")) return undefined;
-  return invalid(
-    isBound
-      ? "the token is bound to a key (jkt), and came as a bearer token"
-      : "the token is not bound to a key, and came as DPoP",
-  );
+  return isBound ? sentAsBearer : sentAsDpop;
 }
 
 /** Makes a principal of what was verified, and remembers it for as long as the same verification would say the same. */

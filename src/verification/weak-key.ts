@@ -23,7 +23,7 @@ export function findKeyWeakness(jwk: JWK): string | undefined {
     case "RSA":
       return findRsaWeakness(jwk);
     case "OKP":
-      return isSmallOrder(jwk) ? "is a point of small order, for which everybody can sign" : undefined;
+      return isSmallOrder(jwk.x ?? "") ? "is a point of small order, for which everybody can sign" : undefined;
     case "EC":
       return undefined; // a point that is not on its curve cannot be imported
     default:
@@ -56,7 +56,8 @@ const smallOrderPoints: ReadonlySet<string> = new Set([
   `ee${"ff".repeat(30)}7f`,
 ]);
 
-function isSmallOrder({ x = "" }: JWK): boolean {
+/** Whether a public key for Ed25519, base64url, is one whose signatures everybody can make (RFC 8032 §5.1.7). */
+export function isSmallOrder(x: string): boolean {
   const point = Buffer.from(x, "base64url");
   // The highest bit is the sign of x.
   if (point.length === 32) point.writeUInt8(point.readUInt8(31) & 0x7f, 31);

@@ -3,6 +3,7 @@
 
 import type { TokenRequirement } from "../../src/rules/token-requirement.js";
 import { AccessToken } from "../../src/tokens/access-token.js";
+import type { TokenBinder } from "../../src/tokens/dpop/token-binding.js";
 import { TokenError, type TokenFailure } from "../../src/tokens/token-error.js";
 import type { TokenSource } from "../../src/tokens/token-source.js";
 import type { GetOptions } from "../../src/tokens/wait.js";
@@ -110,4 +111,15 @@ export function hold(): HeldToken {
 export function tokenError(kind: TokenFailure, requirement: TokenRequirement, oauthError?: string): TokenError {
   const context = { issuer: "https://login.test", clientId: "order-service", requirement, attempt: 3 };
   return new TokenError(kind, "the stub has none", context, oauthError);
+}
+
+/** A source of tokens that are bound to a key (RFC 9449). */
+export function bindSource(source: StubTokenSource, binder: TokenBinder): StubTokenSource {
+  return Object.assign(source, { dpopThumbprint: binder.key.thumbprint });
+}
+
+/** Answers with a token that is bound to a key, at once or later. */
+export function bound(binder: TokenBinder, value: string): Supply {
+  const token = new AccessToken(value, Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 0, 5), { dpop: binder.bind(value) });
+  return () => token;
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { isLoopbackTarget } from "../../../src/grpc-js/target.js";
+import { isLoopbackTarget, originOfTarget } from "../../../src/grpc-js/target.js";
 
 describe("isLoopbackTarget", () => {
   it.each([
@@ -70,5 +70,44 @@ describe("isLoopbackTarget", () => {
     "localhost:port",
   ])("does not take %j for this machine", (target) => {
     expect(isLoopbackTarget(target)).toBe(false);
+  });
+});
+
+describe("originOfTarget", () => {
+  it.each([
+    ["payment-service.internal:8443", "https://payment-service.internal:8443"],
+    ["Payment-Service.internal:443", "https://payment-service.internal"],
+    ["payment-service.internal", "https://payment-service.internal"],
+    ["dns:payment-service.internal:8443", "https://payment-service.internal:8443"],
+    ["dns:///payment-service.internal:8443", "https://payment-service.internal:8443"],
+    ["dns://8.8.8.8/payment-service.internal:8443", "https://payment-service.internal:8443"],
+    ["ipv4:10.0.0.1:8443", "https://10.0.0.1:8443"],
+    ["[::1]:8443", "https://[::1]:8443"],
+    ["ipv6:[::1]:8443", "https://[::1]:8443"],
+    ["[::1]", "https://[::1]"],
+  ])("is the one that %s names", (target, origin) => {
+    expect(originOfTarget(target, "https")).toBe(origin);
+  });
+
+  it("is that of plain http on gRPC's port, where no other one is given", () => {
+    expect(originOfTarget("localhost", "http")).toBe("http://localhost:443");
+    expect(originOfTarget("localhost:80", "http")).toBe("http://localhost");
+    expect(originOfTarget("[::1]", "http")).toBe("http://[::1]:443");
+  });
+
+  it.each([
+    "",
+    "unix:/x",
+    "unix:///x",
+    "ipv4:10.0.0.1:1,10.0.0.2:1",
+    "xds:///payment-service",
+    "passthrough:///10.0.0.1:1",
+    "https://payment-service.internal",
+    "payment-service.internal:port",
+    "payment-service.internal:99999",
+    "user@payment-service.internal:443",
+    "payment-service.internal/path",
+  ])("is none for %j", (target) => {
+    expect(originOfTarget(target, "https")).toBeUndefined();
   });
 });

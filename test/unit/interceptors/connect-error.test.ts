@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ErrorInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.js";
 import {
   containEscapedRefusal,
+  requiredNonce,
   saysScopeMissed,
   saysTokenRefused,
   tokenErrorToConnectError,
@@ -71,6 +72,29 @@ describe("saysTokenRefused", () => {
   it("does not mind other errors", () => {
     expect(saysTokenRefused(new Error("no"), audience)).toBe(false);
     expect(saysTokenRefused(undefined, audience)).toBe(false);
+  });
+});
+
+describe("requiredNonce", () => {
+  const wanted = (
+    code = Code.Unauthenticated,
+    reason = "DPOP_NONCE_REQUIRED",
+    nonce: HeadersInit = { "dpop-nonce": "n" },
+  ) =>
+    new ConnectError("no", code, nonce, [
+      { desc: ErrorInfoSchema, value: { domain: "meshauth", reason, metadata: { audience } } },
+    ]);
+
+  it("wants UNAUTHENTICATED, our details and a nonce", () => {
+    expect(requiredNonce(wanted(), audience)).toBe("n");
+    expect(requiredNonce(wanted(Code.PermissionDenied), audience)).toBeUndefined();
+    expect(requiredNonce(wanted(Code.Unauthenticated, "DPOP_PROOF_INVALID"), audience)).toBeUndefined();
+    expect(requiredNonce(wanted(Code.Unauthenticated, "DPOP_NONCE_REQUIRED", {}), audience)).toBeUndefined();
+    expect(requiredNonce(wanted(), `${audience}/`)).toBeUndefined();
+    expect(
+      requiredNonce(new ConnectError("no", Code.Unauthenticated, { "dpop-nonce": "n" }), audience),
+    ).toBeUndefined();
+    expect(requiredNonce(new Error("no"), audience)).toBeUndefined();
   });
 });
 

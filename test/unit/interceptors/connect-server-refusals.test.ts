@@ -40,6 +40,7 @@ describe.each(wires)("a guarded server on %s", (wire) => {
         expected.retryDelay === undefined ? [] : [expected.retryDelay],
       );
       expect(error.metadata.get("www-authenticate"), kind).toBe(expected.wwwAuthenticate ?? null);
+      expect(error.metadata.get("dpop-nonce"), kind).toBe(expected.dpopNonce ?? null);
       expectNoSecret(error, ...secrets);
     }
     expect(entered).toEqual([]);
@@ -129,6 +130,7 @@ describe("www-authenticate", () => {
         challenge: expected.wwwAuthenticate,
       });
       expect(response.headers["www-authenticate"]).toBe(carriesHeader ? expected.wwwAuthenticate : undefined);
+      expect(response.headers["dpop-nonce"]).toBe(carriesHeader ? expected.dpopNonce : undefined);
       expect(Object.keys(response.trailers)).toEqual(wire === grpc ? expect.arrayContaining(["grpc-status"]) : []);
     });
   });

@@ -208,6 +208,7 @@ export interface Seen {
   readonly errorInfos: readonly ErrorInfo[];
   readonly retryInfos: readonly RetryInfo[];
   readonly wwwAuthenticate: readonly unknown[];
+  readonly dpopNonce: readonly unknown[];
 }
 
 export function seenIn({ code, details, metadata }: Pick<ServiceError, "code" | "details" | "metadata">): Seen {
@@ -219,5 +220,6 @@ export function seenIn({ code, details, metadata }: Pick<ServiceError, "code" | 
     errorInfos: anys.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []),
     retryInfos: anys.flatMap((any) => anyUnpack(any, RetryInfoSchema) ?? []),
     wwwAuthenticate: metadata.get("www-authenticate"),
+    dpopNonce: metadata.get("dpop-nonce"),
   };
 }

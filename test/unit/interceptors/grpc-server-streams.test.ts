@@ -76,6 +76,7 @@ function expectContained(error: ServiceError, message = refusedDownstream, code 
     errorInfos: [],
     retryInfos: [],
     wwwAuthenticate: [],
+    dpopNonce: [],
   });
   expectNoSecret(error, ...secrets);
 }

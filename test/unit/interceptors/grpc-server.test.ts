@@ -48,6 +48,7 @@ describe("a guarded grpc-js server", () => {
         errorInfos: [{ reason: expected.reason, domain: "meshauth", metadata: { audience, ...expected.metadata } }],
         retryInfos: expected.retryDelay === undefined ? [] : [{ retryDelay: expected.retryDelay }],
         wwwAuthenticate: expected.wwwAuthenticate === undefined ? [] : [expected.wwwAuthenticate],
+        dpopNonce: expected.dpopNonce === undefined ? [] : [expected.dpopNonce],
       });
       expectNoSecret(error, ...secrets);
     }

@@ -5,7 +5,9 @@ import { Metadata, status as Status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import {
   containEscapedStatus,
+  nonceIn,
   refusalToStatus,
+  requiredNonceIn,
   statusSaysScopeMissed,
   statusSaysTokenRefused,
   tokenErrorToStatus,
@@ -29,11 +31,34 @@ describe("refusalToStatus", () => {
       errorInfos: [{ reason, domain: "meshauth", metadata: { audience, ...expected.metadata } }],
       retryInfos: expected.retryDelay === undefined ? [] : [{ retryDelay: expected.retryDelay }],
     });
-    expect(Object.keys(status.metadata.getMap()).sort()).toEqual(
-      expected.wwwAuthenticate === undefined
-        ? ["grpc-status-details-bin"]
-        : ["grpc-status-details-bin", "www-authenticate"],
-    );
+    const { "grpc-status-details-bin": _, ...others } = status.metadata.getMap();
+    expect(others).toEqual({
+      ...(expected.wwwAuthenticate !== undefined && { "www-authenticate": expected.wwwAuthenticate }),
+      ...(expected.dpopNonce !== undefined && { "dpop-nonce": expected.dpopNonce }),
+    });
+  });
+});
+
+describe("requiredNonceIn", () => {
+  const wanted = refusalToStatus({ reason: "DPOP_NONCE_REQUIRED", cause: "", audience, dpopNonce: "nonce-7" });
+
+  it("is the nonce of a refusal for want of one", () => {
+    expect(requiredNonceIn(wanted, audience)).toBe("nonce-7");
+  });
+
+  it.each([
+    ["another code", { ...wanted, code: Status.PERMISSION_DENIED }],
+    ["another reason", refusalToStatus({ reason: "DPOP_PROOF_INVALID", cause: "", audience, dpopNonce: "nonce-7" })],
+    ["another audience", refusalToStatus({ reason: "DPOP_NONCE_REQUIRED", cause: "", audience: "", dpopNonce: "n" })],
+    ["no nonce", refusalToStatus({ reason: "DPOP_NONCE_REQUIRED", cause: "", audience })],
+    ["no metadata", { code: Status.UNAUTHENTICATED, details: "" }],
+  ])("is none with %s", (_, received) => {
+    expect(requiredNonceIn(received, audience)).toBeUndefined();
+  });
+
+  it("is a text, whatever is in the metadata", () => {
+    expect(nonceIn(new Metadata())).toBeUndefined();
+    expect(nonceIn(wanted.metadata)).toBe("nonce-7");
   });
 });
 

@@ -9,6 +9,7 @@ import { type ErrorInfo, ErrorInfoSchema, RetryInfoSchema } from "../../../src/g
 import {
   detailsOf,
   hasRefusal,
+  isNonceRequired,
   isScopeMissed,
   isTokenRefused,
   StatusCode,
@@ -31,6 +32,7 @@ describe("toOutcome", () => {
       code: expected.code,
       message: expected.message,
       wwwAuthenticate: expected.wwwAuthenticate,
+      dpopNonce: expected.dpopNonce,
       errorInfo: create(ErrorInfoSchema, {
         reason: expected.reason,
         domain: "meshauth",
@@ -91,6 +93,42 @@ describe("toOutcome", () => {
   });
 });
 
+describe("a refusal of a token that is bound to a key", () => {
+  it.each<[Partial<Refusal>, string]>([
+    [{ reason: "CREDENTIALS_MISSING" }, 'DPoP algs="ES256 PS256"'],
+    [{ reason: "TOKEN_INVALID" }, 'DPoP error="invalid_token", algs="ES256 PS256"'],
+    [{ reason: "TOKEN_EXPIRED", stream: true }, 'DPoP error="invalid_token", algs="ES256 PS256"'],
+    [
+      { reason: "SCOPE_INSUFFICIENT", required: ["a", "b"], missing: ["b"] },
+      'DPoP error="insufficient_scope", scope="a b", algs="ES256 PS256"',
+    ],
+    [{ reason: "DPOP_PROOF_INVALID" }, 'DPoP error="invalid_dpop_proof", algs="ES256 PS256"'],
+  ])("asks for the scheme DPoP: %j", (changes, challenge) => {
+    const refusal = refusalFor("TOKEN_INVALID", { scheme: "DPoP", dpopAlgorithms: ["ES256", "PS256"], ...changes });
+    expect(toOutcome(refusal).wwwAuthenticate).toBe(challenge);
+  });
+
+  it.each<[Partial<Refusal>, string]>([
+    [{ reason: "CREDENTIALS_MISSING", scheme: "DPoP" }, "DPoP"],
+    [{ reason: "TOKEN_INVALID", scheme: "DPoP", dpopAlgorithms: [] }, 'DPoP error="invalid_token"'],
+    [{ reason: "DPOP_NONCE_REQUIRED" }, 'DPoP error="use_dpop_nonce"'],
+    [{ reason: "TOKEN_INVALID", dpopAlgorithms: ["ES256"] }, 'Bearer error="invalid_token"'],
+  ])("names algorithms of proofs where they are known and there is a proof: %j", (changes, challenge) => {
+    expect(toOutcome({ cause: "", audience, reason: "TOKEN_INVALID", ...changes }).wwwAuthenticate).toBe(challenge);
+  });
+
+  it("has no challenge where there is none without a key", () => {
+    const refusal = refusalFor("CALLER_NOT_ALLOWED", { scheme: "DPoP", dpopAlgorithms: ["ES256"] });
+    expect(toOutcome(refusal).wwwAuthenticate).toBeUndefined();
+  });
+
+  it("says how to send a token that is missing", () => {
+    expect(toOutcome(refusalFor("CREDENTIALS_MISSING", { scheme: "DPoP" })).message).toBe(
+      "an access token is needed: send it as authorization: DPoP",
+    );
+  });
+});
+
 describe("detailsOf", () => {
   it("has a RetryInfo behind the ErrorInfo where there is something to wait for", () => {
     const outcome = toOutcome(refusalFor("AUTHORIZATION_SERVER_UNAVAILABLE"));
@@ -125,6 +163,8 @@ describe("isTokenRefused", () => {
     ["a token that is not valid yet", errorInfo({ reason: "TOKEN_NOT_YET_VALID" })],
     ["a missing token", errorInfo({ reason: "CREDENTIALS_MISSING" })],
     ["a missing scope", errorInfo({ reason: "SCOPE_INSUFFICIENT" })],
+    ["a bad DPoP proof", errorInfo({ reason: "DPOP_PROOF_INVALID" })],
+    ["a missing nonce", errorInfo({ reason: "DPOP_NONCE_REQUIRED" })],
   ])("does not take %s for a refusal of the token", (_, info) => {
     expect(isTokenRefused([info], audience)).toBe(false);
   });
@@ -136,6 +176,23 @@ describe("isTokenRefused", () => {
 
   it("finds nothing in nothing", () => {
     expect(isTokenRefused([], audience)).toBe(false);
+  });
+});
+
+describe("isNonceRequired", () => {
+  const required = errorInfo({ reason: "DPOP_NONCE_REQUIRED" });
+
+  it("knows that a nonce is wanted for this audience, in any detail", () => {
+    expect(isNonceRequired([errorInfo({ domain: "example.com" }), required], audience)).toBe(true);
+  });
+
+  it.each([
+    ["another domain", [{ ...required, domain: "example.com" }]],
+    ["another audience", [{ ...required, metadata: { audience: `${audience}/` } }]],
+    ["another reason", [errorInfo({ reason: "DPOP_PROOF_INVALID" })]],
+    ["nothing", []],
+  ])("does not take %s for it", (_, details) => {
+    expect(isNonceRequired(details, audience)).toBe(false);
   });
 });
 

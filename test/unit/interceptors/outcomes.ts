@@ -14,6 +14,7 @@ export interface ExpectedOutcome {
   readonly message: string;
   readonly httpStatus: number;
   readonly wwwAuthenticate: string | undefined;
+  readonly dpopNonce: string | undefined;
   /** Metadata of the ErrorInfo, beside the audience. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Whether the audience is in it. */
@@ -33,6 +34,7 @@ function unauthenticated(
     message,
     httpStatus: 401,
     wwwAuthenticate,
+    dpopNonce: undefined,
     metadata: {},
     hasAudience: true,
     retryDelay: undefined,
@@ -48,6 +50,19 @@ export const expectedOutcomes: readonly ExpectedOutcome[] = [
   unauthenticated("TOKEN_EXPIRED", "the access token has expired"),
   unauthenticated("TOKEN_NOT_YET_VALID", "the access token is not valid yet"),
   unauthenticated("TOKEN_INVALID", "the access token is not valid here"),
+  unauthenticated(
+    "DPOP_PROOF_INVALID",
+    "the DPoP proof is not valid here",
+    'DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"',
+  ),
+  {
+    ...unauthenticated(
+      "DPOP_NONCE_REQUIRED",
+      "the DPoP proof needs the nonce of this server",
+      'DPoP error="use_dpop_nonce", algs="ES256 EdDSA"',
+    ),
+    dpopNonce: "nonce-7",
+  },
   {
     ...denied(
       "SCOPE_INSUFFICIENT",
@@ -73,6 +88,17 @@ export const refusals: Readonly<Record<string, Omit<Refusal, "audience">>> = {
     cause: `the token ${refusedToken("SCOPE_INSUFFICIENT")} lacks payments:refund payments:write`,
     required: ["payments:write", "payments:refund"],
     missing: ["payments:refund", "payments:write"],
+  },
+  [refusedToken("DPOP_PROOF_INVALID")]: {
+    reason: "DPOP_PROOF_INVALID",
+    cause: "the DPoP proof is bad",
+    dpopAlgorithms: ["ES256", "EdDSA"],
+  },
+  [refusedToken("DPOP_NONCE_REQUIRED")]: {
+    reason: "DPOP_NONCE_REQUIRED",
+    cause: "the DPoP proof has no nonce",
+    dpopAlgorithms: ["ES256", "EdDSA"],
+    dpopNonce: "nonce-7",
   },
   [refusedToken("AUTHORIZATION_SERVER_UNAVAILABLE")]: {
     reason: "AUTHORIZATION_SERVER_UNAVAILABLE",

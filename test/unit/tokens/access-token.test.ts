@@ -21,7 +21,7 @@ describe("an access token", () => {
 
   it("knows when the authorization server would like to be asked for the next one, if it said so", () => {
     expect(token.refreshAt).toBeUndefined();
-    expect(new AccessToken("eyJhbGciOi", 0, 2000, 1000).refreshAt).toBe(1000);
+    expect(new AccessToken("eyJhbGciOi", 0, 2000, { refreshAt: 1000 }).refreshAt).toBe(1000);
   });
 
   it("says in any text only when it expires", () => {

@@ -171,6 +171,8 @@ describe("the fingerprint", () => {
       { keyId: "k1" },
       { keyId: "null" },
       { keyId: "" },
+      { dpopThumbprint: "k1" },
+      { dpopThumbprint: "k2" },
     ];
     const all = [base, ...others.map((other) => ({ ...base, ...other }))].map(fingerprint);
     expect(new Set(all).size).toBe(all.length);

@@ -238,9 +238,10 @@ describe("a token that is bound to a key", () => {
   it("is refused as a bearer token, and one that is not bound is refused as DPoP", async () => {
     const { verifier } = createBench({ maxCachedTokens: 10 });
     for (const _ of [1, 2]) {
-      expect(await verifier().verify(`Bearer ${bound}`)).toEqual(
-        invalidBecause("the token is bound to a key (jkt), and came as a bearer token"),
-      );
+      expect(await verifier().verify(`Bearer ${bound}`)).toEqual({
+        ...invalidBecause("the token is bound to a key (jkt), and came as a bearer token"),
+        scheme: "DPoP",
+      });
       expect(await verifier().verify(`DPoP ${mint()}`)).toEqual(
         invalidBecause("the token is not bound to a key, and came as DPoP"),
       );
