@@ -50,6 +50,8 @@ export interface WorldOptions {
   readonly secondIssuer?: boolean;
   /** What the issuer answers to whoever asks about an opaque token. By default, it is not asked. */
   readonly introspects?: Answer;
+  /** Whether proofs of possession are taken, and whether they need a nonce. By default, they are not. */
+  readonly dpop?: "plain" | "nonce";
   /** How much time has passed since the keys were fetched, in milliseconds. By default, 60,000. */
   readonly keyAgeMs?: number;
 }
@@ -63,7 +65,7 @@ export interface Attack {
   /** The check that stops it, by its id in `guards`; "none" for controls. Without it, the row turns red. */
   readonly guard: string;
   readonly verdict: Verdict;
-  readonly forge: () => Forged;
+  readonly forge: (way: Way) => Forged;
   /** The service whose RPCs are called. By default, Vault: any caller with the scope "vault:read". */
   readonly service?: ServiceName;
   /** The ways to call on which it can be expressed. By default, all. */
@@ -82,6 +84,7 @@ export interface Attack {
 /** What a row can do beyond its one request. */
 export interface Scene {
   readonly world: World;
+  readonly way: Way;
   /** Makes another call the same way. Says how it ended. */
   call(forged: Forged): Promise<Verdict | string>;
   /** Makes a call of another service the same way. */

@@ -7,6 +7,7 @@ import { headerGuards } from "./guards/credentials.js";
 import { introspectionGuards } from "./guards/introspection.js";
 import { keyGuards } from "./guards/keys.js";
 import { ruleGuards } from "./guards/rules.js";
+import { senderGuards } from "./guards/sender-constrained.js";
 import { tokenGuards } from "./guards/tokens.js";
 
 /** A change to the sources that takes a check, or a part of it, out. */
@@ -29,6 +30,7 @@ export const guards: Readonly<Record<string, Guard>> = {
   ...cacheGuards,
   ...ruleGuards,
   ...introspectionGuards,
+  ...senderGuards,
 };
 
 /** What stops attacks that is not ours, and cannot be taken out: the HTTP parsers of Node. */

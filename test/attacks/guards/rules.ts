@@ -49,7 +49,7 @@ export const ruleGuards: Readonly<Record<string, Guard>> = {
   ],
   secrecy: edit("src/verification/verifier.ts", [
     'return "reason" in result ? result :',
-    'return "reason" in result ? { ...result, cause: `${result.cause}: ${token}` } :',
+    'return "reason" in result ? { ...result, cause: result.cause + token } :',
   ]),
   audit: edit("src/verification/resource-server.ts", ["report?.({ call, rule, verdict, tokenCheck, refusal });", ""]),
 };

@@ -46,12 +46,12 @@ async function tryOn({ lab, caller, said }: Court, attack: Attack, way: Way): Pr
   const call = (request: ForgedRequest): Promise<Ending> => caller.call(way, service, request);
   const callOther: Scene["callOther"] = async (other, forged) =>
     (await caller.call(way, other, requestOf(forged))).verdict;
-  const scene: Scene = { world, call: (forged) => callOther(service, forged), callOther };
+  const scene: Scene = { world, way, call: (forged) => callOther(service, forged), callOther };
   await before?.(scene);
   Object.assign(lab.observed, untouched);
   world.decisions.length = 0;
   said.length = 0;
-  const request = requestOf(attack.forge());
+  const request = requestOf(attack.forge(way));
   const ending =
     during === undefined ? await call(request) : await interrupt(call(withText(request)), lab, () => during(scene));
   return [
@@ -82,6 +82,8 @@ const codes: Readonly<Partial<Record<Verdict, string>>> = {
   TOKEN_EXPIRED: "Unauthenticated",
   TOKEN_NOT_YET_VALID: "Unauthenticated",
   TOKEN_INVALID: "Unauthenticated",
+  DPOP_PROOF_INVALID: "Unauthenticated",
+  DPOP_NONCE_REQUIRED: "Unauthenticated",
   SCOPE_INSUFFICIENT: "PermissionDenied",
   CALLER_NOT_ALLOWED: "PermissionDenied",
   RULE_MISSING: "PermissionDenied",

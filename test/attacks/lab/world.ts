@@ -3,12 +3,14 @@
 
 import { clientSecret } from "../../../src/credentials/client-secret.js";
 import type { DecisionEvent } from "../../../src/verification/decision.js";
+import { createNonceSource } from "../../../src/verification/dpop/nonce-source.js";
 import { createResourceServer, type ResourceServer } from "../../../src/verification/resource-server.js";
 import type { IssuerOptions } from "../../../src/verification/trusted-issuer.js";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
 import { type Answer, createIssuer, json, page, type TestIssuer } from "../../support/issuer.js";
 import type { WorldOptions } from "../attack.js";
 import { attackerEs256, attackerRs256, attackerUrl, issuerUrl, otherIssuerUrl, published, start } from "./mint.js";
+import { proofOrigin } from "./proofs.js";
 import { services } from "./vault.js";
 
 /** A resource server and all that it looks at: nothing of one attack is left for the next. */
@@ -45,6 +47,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const resourceServer = createResourceServer({
     services,
     issuers: issuersOf(options),
+    ...(options.dpop && {
+      dpop: { origin: proofOrigin, ...(options.dpop === "nonce" && { nonce: createNonceSource({ clock }) }) },
+    }),
     fetch: fetchFrom,
     clock,
     onDecision: (event) => decisions.push(event),

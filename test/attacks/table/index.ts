@@ -13,6 +13,7 @@ import { introspection } from "./introspection.js";
 import { keys } from "./keys.js";
 import { pathsAndMethods } from "./paths-and-methods.js";
 import { scopesAndCallers } from "./scopes-and-callers.js";
+import { senderConstrained } from "./sender-constrained.js";
 import { signatures } from "./signatures.js";
 import { streams } from "./streams.js";
 import { time } from "./time.js";
@@ -33,6 +34,7 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   bodies,
   caches,
   introspection,
+  "sender-constrained tokens": senderConstrained,
   streams,
   "what is said": whatIsSaid,
 };
