@@ -1,9 +1,9 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { constants, createHmac, createPublicKey, publicEncrypt, sign } from "node:crypto";
+import { constants, createCipheriv, createHmac, createPublicKey, publicEncrypt, sign } from "node:crypto";
 import { encodePart, type TestKey, type TokenPart } from "../../support/issuer.js";
-import { claims, es256, header, partsOf } from "./mint.js";
+import { claims, es256, header } from "./mint.js";
 
 /** A token with any third part. */
 export function assemble(head: TokenPart, payload: TokenPart, signature: Uint8Array | string = ""): string {
@@ -53,12 +53,14 @@ export function signedAs(
   return `${input}.${sign(digest, Buffer.from(input), { key: key.privateKey, ...options[scheme] }).toString("base64url")}`;
 }
 
-/** A JWE in the compact serialization (RFC 7516 §7.1), encrypted to a published key. */
-export function jweOf(token: string, key: TestKey): string {
+/** A JWE in the compact serialization (RFC 7516 §7.1) around a text, encrypted to a published RSA key. */
+export function jweOf(text: string, key: TestKey): string {
   const head = encodePart({ alg: "RSA-OAEP", enc: "A256GCM", kid: key.kid, typ: "at+jwt", cty: "JWT" });
-  const wrapped = publicEncrypt({ key: publicKeyOf(key), oaepHash: "sha1" }, Buffer.alloc(32, 7)).toString("base64url");
-  const [, payload] = partsOf(token);
-  return `${head}.${wrapped}.${Buffer.alloc(12, 1).toString("base64url")}.${payload}.${Buffer.alloc(16, 2).toString("base64url")}`;
+  const [contentKey, iv] = [Buffer.alloc(32, 7), Buffer.alloc(12, 1)];
+  const cipher = createCipheriv("aes-256-gcm", contentKey, iv).setAAD(Buffer.from(head));
+  const encrypted = Buffer.concat([cipher.update(text), cipher.final()]);
+  const wrapped = publicEncrypt({ key: publicKeyOf(key), oaepHash: "sha1" }, contentKey);
+  return [head, ...[wrapped, iv, encrypted, cipher.getAuthTag()].map(encodePart)].join(".");
 }
 
 /** The order of P-256, as the bytes of a number. */

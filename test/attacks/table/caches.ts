@@ -19,7 +19,7 @@ import {
 
 const cached = "RFC 7519 §4.1.4, CWE-613";
 const expired = stoppedBy("cached-expiry", cached, "TOKEN_EXPIRED");
-const whole = stoppedBy("cached-whole-token", "CWE-1023, CVE-2025-30144 (kind)");
+const whole = stoppedBy("cached-whole-token", "CWE-1023");
 const issuers: typeof whole = (name, forge, more) =>
   stoppedBy("keys-of-the-issuer", "RFC 8725 §3.8")(name, forge, {
     world: { secondIssuer: true },

@@ -55,7 +55,7 @@ export const claimsFamily: readonly Attack[] = [
   iss("ours is a prefix of iss", withIss("https://login.example.com.attacker.example.net")),
   iss("iss has a letter that only looks like ours", withIss("https://l\u043egin.example.com")),
   iss("iss has an invisible character", withIss("https://login.example\u200b.com")),
-  iss("iss is a list with ours in it", withIss([issuerUrl]), { reference: "CVE-2025-54576 (kind)" }),
+  iss("iss is a list with ours in it", withIss([issuerUrl]), { reference: "CVE-2025-30144" }),
   iss("iss is a list with ours and the attacker's", withIss([attackerUrl, issuerUrl]), {
     reference: "CVE-2025-30144",
   }),

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
 import { encodePart, signToken } from "../../support/issuer.js";
 import { type Attack, control, stoppedBy } from "../attack.js";
-import { derOf, jweOf } from "../lab/forge.js";
+import { assemble, derOf, jweOf } from "../lab/forge.js";
 import {
   attackerEs256,
   attackerUrl,
@@ -122,7 +122,8 @@ export const headersInTokens: readonly Attack[] = [
   stoppedBy("jwt-shape", "RFC 8725 §2.4, CVE-2024-28176")("the payload is compressed, as zip says", () =>
     signToken(es256, header({ zip: "DEF" }), deflateRawSync(JSON.stringify(claims()))),
   ),
-  stoppedBy("jwt-shape", "CVE-2026-23993, RFC 7516 §7.1")("the token is a JWE, encrypted to a published key", () =>
-    jweOf(good, rs256),
+  stoppedBy("jwt-shape", "CVE-2026-29000, RFC 7516 §7.1")(
+    "a token that nobody signed is encrypted to a published key",
+    () => jweOf(assemble(header({ alg: "none" }), claims()), rs256),
   ),
 ];

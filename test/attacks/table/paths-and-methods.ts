@@ -127,7 +127,7 @@ export const pathsAndMethods: readonly Attack[] = [
   ruled(
     "a query names a public RPC",
     at((path) => `${path}?path=/test.v1.Lobby/Read`),
-    { on: onConnect },
+    { on: onConnect, reference: "CVE-2025-54576" },
   ),
   router(
     "the path is a whole URL",
