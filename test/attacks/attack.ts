@@ -48,6 +48,8 @@ export interface WorldOptions {
   readonly algorithms?: readonly string[];
   /** Whether a second issuer is trusted besides. */
   readonly secondIssuer?: boolean;
+  /** What the issuer answers to whoever asks for its metadata. By default, what it should. */
+  readonly metadata?: Answer;
   /** What the issuer answers to whoever asks about an opaque token. By default, it is not asked. */
   readonly introspects?: Answer;
   /** Whether proofs of possession are taken, and whether they need a nonce. By default, they are not. */

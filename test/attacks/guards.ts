@@ -5,6 +5,7 @@ import { cacheGuards } from "./guards/caches.js";
 import { claimGuards } from "./guards/claims.js";
 import { headerGuards } from "./guards/credentials.js";
 import { introspectionGuards } from "./guards/introspection.js";
+import { keySetGuards } from "./guards/key-sets.js";
 import { keyGuards } from "./guards/keys.js";
 import { ruleGuards } from "./guards/rules.js";
 import { senderGuards } from "./guards/sender-constrained.js";
@@ -31,6 +32,7 @@ export const guards: Readonly<Record<string, Guard>> = {
   ...ruleGuards,
   ...introspectionGuards,
   ...senderGuards,
+  ...keySetGuards,
 };
 
 /** What stops attacks that is not ours, and cannot be taken out: the HTTP parsers of Node. */

@@ -33,6 +33,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const attacker = createIssuer(attackerUrl, attackerEs256, attackerRs256);
   attacker.discovery = json({ issuer: issuerUrl, jwks_uri: attacker.jwksUri });
   issuer.discovery = json({ issuer: issuerUrl, jwks_uri: issuer.jwksUri, introspection_endpoint: introspectionUrl });
+  if (options.metadata !== undefined) issuer.discovery = options.metadata;
   const clock = createFakeClock(start * 1000 - (options.keyAgeMs ?? 60_000));
   const decisions: DecisionEvent[] = [];
   let sent = 0;
@@ -40,9 +41,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     sent += 1;
     const url = input instanceof Request ? input.url : String(input);
     if (url === introspectionUrl) return world.introspects(init?.signal ?? undefined);
-    const { origin } = new URL(url);
-    const host = [issuer, otherIssuer].find((each) => each.url === origin) ?? attacker;
-    return host.fetch(input, init);
+    const { origin, pathname } = new URL(url);
+    const host = [issuer, otherIssuer].find((each) => each.url === origin);
+    return host?.fetch(input, init) ?? attacker.fetch(`${attackerUrl}${pathname}`, init);
   };
   const resourceServer = createResourceServer({
     services,

@@ -10,6 +10,7 @@ import { claimsFamily } from "./claims.js";
 import { encodings } from "./encodings.js";
 import { headersInTokens } from "./headers-in-tokens.js";
 import { introspection } from "./introspection.js";
+import { keySets } from "./key-sets.js";
 import { keys } from "./keys.js";
 import { pathsAndMethods } from "./paths-and-methods.js";
 import { scopesAndCallers } from "./scopes-and-callers.js";
@@ -25,6 +26,7 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   signatures,
   "headers in tokens": headersInTokens,
   keys,
+  "key sets": keySets,
   claims: claimsFamily,
   time,
   "scopes and callers": scopesAndCallers,
