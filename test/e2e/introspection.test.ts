@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import type { DescMethod } from "@bufbuild/protobuf";
 import { exportJWK, generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -9,7 +10,16 @@ import {
   startAuthorizationServer,
 } from "../../services/authorization-server/server.js";
 import { readExampleMesh } from "../../services/shared/example-mesh.js";
-import { type Credential, clientSecret, createTokenSource, privateKeyJwt, standardProvider } from "../../src/index.js";
+import { InventoryService } from "../../src/gen/inventory/v1/inventory_pb.js";
+import { PaymentService } from "../../src/gen/payment/v1/payment_pb.js";
+import {
+  type Credential,
+  clientSecret,
+  createResourceServer,
+  createTokenSource,
+  privateKeyJwt,
+  standardProvider,
+} from "../../src/index.js";
 import { createTestClock, type TestClock } from "../../src/testing.js";
 import { createIntrospector, type Introspector } from "../../src/verification/introspection/introspector.js";
 import type { IntrospectionEvent } from "../../src/verification/server-event.js";
@@ -138,6 +148,45 @@ describe("introspection at a real authorization server", () => {
   it("leaves the tokens of other audiences JWTs", async () => {
     const token = await obtainToken("https://inventory-service.internal", ["inventory:read"]);
     expect(token.split(".")).toHaveLength(3);
+  });
+});
+
+describe("a guarded server that takes JWTs and opaque tokens", () => {
+  it("judges both alike, and refuses an opaque token within a minute of its revocation", async () => {
+    const clock = createTestClock(Date.now());
+    const resourceServer = createResourceServer({
+      services: [PaymentService, InventoryService],
+      issuer: server.issuer,
+      introspection: { clientId: "payment-service", credential: privateKeyJwt(key, { keyId: "1" }) },
+      clock,
+    });
+    await resourceServer.ready();
+    const authorize = async (method: DescMethod, token: string) =>
+      await resourceServer.authorize({ method, rpc: method.name, authorization: `Bearer ${token}`, protocol: "grpc" });
+    const { charge, listPayments } = PaymentService.method;
+    const [opaque, jwt] = [
+      await obtainToken(),
+      await obtainToken("https://inventory-service.internal", ["inventory:read"]),
+    ];
+
+    expect(await authorize(charge, opaque)).toMatchObject({
+      allowed: true,
+      principal: { clientId: "order-service", subject: "order-service", scopes: new Set(["payments:write"]) },
+    });
+    expect(
+      resourceServer.authorize({ method: charge, rpc: "", authorization: `Bearer ${opaque}`, protocol: "grpc" }),
+    ).toMatchObject({ allowed: true });
+    expect(await authorize(listPayments, opaque)).toMatchObject({ refusal: { reason: "SCOPE_INSUFFICIENT" } });
+    expect(await authorize(InventoryService.method.checkStock, jwt)).toMatchObject({ allowed: true });
+    expect(await authorize(charge, jwt)).toMatchObject({ refusal: { reason: "TOKEN_INVALID" } });
+    expect(await authorize(InventoryService.method.checkStock, opaque)).toMatchObject({
+      refusal: { reason: "TOKEN_INVALID", cause: "aud does not include https://inventory-service.internal" },
+    });
+
+    await revoke(opaque);
+    await clock.advance(60_000);
+    expect(await authorize(charge, opaque)).toMatchObject({ refusal: { reason: "TOKEN_INVALID" } });
+    expect(await authorize(InventoryService.method.checkStock, jwt)).toMatchObject({ allowed: true });
   });
 });
 

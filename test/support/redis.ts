@@ -5,8 +5,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** Whether there is a redis-server on the PATH. */
+/** Whether there is a redis-server on the PATH. In CI there has to be one. */
 export function hasRedis(): boolean {
+  if (process.env["CI"] !== undefined) return true;
   try {
     execFileSync("redis-server", ["--version"], { stdio: "ignore" });
     return true;
