@@ -61,7 +61,7 @@ export interface HeadersOptions {
 /** A HEADERS frame and as many CONTINUATION frames as it takes (RFC 9113 §6.2, §6.10). */
 export function headersFrames(streamId: number, fields: readonly Field[], options: HeadersOptions = {}): Buffer[] {
   const { endStream = false, endHeaders = true, pieceLength = maxFrameLength } = options;
-  const block = Buffer.concat(fields.map(literal));
+  const block = headerBlock(fields);
   const count = Math.max(1, Math.ceil(block.length / pieceLength));
   return Array.from({ length: count }, (_, index) => {
     const type = index === 0 ? frameType.HEADERS : frameType.CONTINUATION;
@@ -69,6 +69,11 @@ export function headersFrames(streamId: number, fields: readonly Field[], option
     const flags = ends | (index === 0 && endStream ? flag.END_STREAM : 0);
     return frame(type, flags, streamId, block.subarray(index * pieceLength, (index + 1) * pieceLength));
   });
+}
+
+/** A header list as a piece of a header block. */
+export function headerBlock(fields: readonly Field[]): Buffer {
+  return Buffer.concat(fields.map(literal));
 }
 
 // A literal without indexing and without Huffman coding (RFC 7541 §6.2.2): neither side's dynamic table changes.

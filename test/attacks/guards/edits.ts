@@ -8,7 +8,7 @@ export function edit(file: string, ...pairs: readonly (readonly [find: string, r
   return pairs.map(([find, replace]) => ({ file, find, replace }));
 }
 
-/** Edits that begin a file with imports. They are appended: where an import stands does not matter. */
+/** An edit that puts an import behind another one. */
 export function importing(file: string, after: string, line: string): Edit {
   return { file, find: after, replace: `${after}\n${line}` };
 }
