@@ -17,6 +17,8 @@ export interface Court {
   readonly caller: Caller;
   /** What the process said. */
   readonly said: string[];
+  /** Whether the first way on which something goes wrong is enough. */
+  readonly isHasty: boolean;
 }
 
 /** Tries a row on every way on which it can be expressed. Returns what went wrong, in words. */
@@ -27,6 +29,7 @@ export async function tryAttack(court: Court, attack: Attack): Promise<string[]>
   let outbound = 0;
   lab.world = await createWorld(attack.world);
   for (const way of chosen) {
+    if (court.isHasty && problems.size > 0) break;
     if (attack.before !== undefined || attack.during !== undefined) {
       outbound += lab.world.outbound;
       lab.world = await createWorld(attack.world);
