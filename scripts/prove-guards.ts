@@ -60,7 +60,7 @@ function apply(folder: string, { file, find, replace }: Edit): string | undefine
 function run(folder: string, guard: string): Promise<Report> {
   const output = join(folder, "report.json");
   const args = ["vitest", "run", "test/attacks/table.test.ts", "--reporter=json", `--outputFile=${output}`];
-  const env = { ...process.env, MESHAUTH_ATTACKS_GUARD: guard };
+  const env = { ...process.env, MESHAUTH_ATTACKS_GUARD: guard, MESHAUTH_ATTACKS_PATIENCE_MS: "2000" };
   return new Promise((resolve) => {
     // It is meant to fail: the report says how.
     execFile("npx", args, { cwd: folder, env, maxBuffer: 2 ** 26 }, () =>
