@@ -18,7 +18,7 @@ import { runEpoch } from "./server-check/epoch.js";
 import { openResults } from "./server-check/results.js";
 import { type TransportName, transports } from "./server-check/settings.js";
 import { type Suite, suitesOf } from "./server-check/suites.js";
-import { type Measured, suiteChart, suiteTable, versusArticle } from "./server-check/tables.js";
+import { type Measured, suiteChart, suiteTable, versusArticle } from "./server-report/tables.js";
 
 // "Bearer " and the token: about 900 bytes, as tokens with RS256 signatures and a few claims have.
 const tokenLength = 893;

@@ -18,6 +18,8 @@ export interface IntervalChart {
   readonly xLabel: string;
   /** From 0 to this value. */
   readonly highest: number;
+  /** The distance of the marks on the axis. */
+  readonly tick: number;
   readonly groups: readonly { readonly label: string; readonly rows: readonly IntervalRow[] }[];
 }
 
@@ -29,7 +31,7 @@ const groupHeight = 30;
 const top = 40;
 
 /** Draws dots with intervals, below each other, as an SVG document that follows the reader's light or dark theme. */
-export function intervalChart({ title, xLabel, highest, groups }: IntervalChart): string {
+export function intervalChart({ title, xLabel, highest, tick, groups }: IntervalChart): string {
   const toX = (value: number): number => round(left + ((width - left - right) * Math.min(value, highest)) / highest);
   let y = top;
   const drawn = groups.flatMap(({ label, rows }) => {
@@ -44,13 +46,13 @@ export function intervalChart({ title, xLabel, highest, groups }: IntervalChart)
     ];
   });
   const height = y + 48;
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * highest);
+  const ticks = Array.from({ length: Math.floor(highest / tick + 1e-9) + 1 }, (_, index) => index * tick);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">`,
     `<title>${escapeXml(title)}</title>`,
     `<style>${style}\n${ownStyle}\n</style>`,
     text(12, 22, title, "start", "title"),
-    ...ticks.flatMap((tick) => drawTick(tick, toX(tick), y + 8)),
+    ...ticks.flatMap((at) => drawTick(at, toX(at), y + 8)),
     text(left + (width - left - right) / 2, height - 8, xLabel, "middle"),
     ...drawn,
     "</svg>\n",

@@ -1,7 +1,12 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
 import { PaymentService } from "../../src/gen/payment/v1/payment_pb.js";
 import { createResourceServer, type DecisionEvent, type ResourceServer } from "../../src/index.js";
 import { createServerMetrics, type ServerMetrics } from "../../src/opentelemetry.js";
@@ -34,5 +39,8 @@ function auditWith(metrics: ServerMetrics): (event: DecisionEvent) => void {
 function auditNowhere(_event: DecisionEvent): void {}
 
 function createMetrics(): ServerMetrics {
-  return createServerMetrics({ meterProvider: new MeterProvider() });
+  // Without a reader, the SDK would record nothing.
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
+  return createServerMetrics({ meterProvider: new MeterProvider({ readers: [reader] }) });
 }

@@ -12,6 +12,7 @@ import type {
   StreamResponse,
   UnaryRequest,
 } from "@connectrpc/connect";
+import { createStamp, type Stamp } from "../platform/stamp.js";
 import { problemAt, RuleError, rpcName } from "../rules/problem.js";
 import type { Decision } from "../verification/decision.js";
 import type { Principal } from "../verification/principal.js";
@@ -34,7 +35,7 @@ interface Admitted extends Admission {
 
 // Tied to the Headers object of one request, which its handler gets to see: nothing that a caller sends, and no context
 // values that requests may share, can look like it.
-const admissions = new WeakMap<Headers, Admitted>();
+const admissions: Stamp<Admitted> = createStamp();
 
 /**
  * Who calls, for handlers of a server guarded by guardConnect().

@@ -2,25 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DescMethod } from "@bufbuild/protobuf";
-import {
-  type Metadata,
-  Server,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-  type ServerOptions,
-  status,
-} from "@grpc/grpc-js";
+import { type Metadata, Server, type ServerInterceptor, type ServerOptions, status } from "@grpc/grpc-js";
 import { grpcPath } from "../grpc-js/service-definition.js";
+import { createStamp, type Stamp } from "../platform/stamp.js";
 import type { Decision } from "../verification/decision.js";
 import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
-import { containEscapedStatus, refusalToStatus } from "./grpc-status.js";
+import { GuardedCall } from "./grpc-guarded-call.js";
+import { refusalToStatus } from "./grpc-status.js";
 import { GrpcTransport } from "./grpc-transport.js";
-import { dpopNonceHeader } from "./outcome.js";
 
 // Tied to the Metadata object of one call, which its handler gets to see.
-const principals = new WeakMap<Metadata, Principal>();
+const principals: Stamp<Principal> = createStamp();
 
 /**
  * Who calls, for handlers of a server guarded by guardGrpc().
@@ -58,65 +51,36 @@ export function createGuardedServer(resourceServer: ResourceServer, options: Ser
  */
 export function guardGrpc(resourceServer: ResourceServer): ServerInterceptor {
   const methods = new Map(resourceServer.rules.all.map(({ method }) => [grpcPath(method), method]));
-  return (definition, call) => {
-    // The path that the handler was registered with, not the one that the caller sent.
-    const { path } = definition;
-    const method = methods.get(path);
-    let stopTimer: (() => void) | undefined;
-    let over = false;
-    let dpopNonce: string | undefined;
-    const finish = (): void => {
-      over = true;
-      stopTimer?.();
-    };
-    return new ServerInterceptingCall(call, {
-      start(next) {
-        next({
-          onReceiveMetadata(metadata, deliver) {
-            decide(resourceServer, call, metadata, path, method, (decision) => {
-              if (over) return;
-              stopTimer = admit(resourceServer, call, metadata, decision);
-              if (!decision.allowed) return;
-              dpopNonce = decision.dpopNonce;
-              // A handler that passes its metadata on must not pass on what its caller is.
-              if (decision.principal !== undefined) metadata.remove("authorization");
-              deliver(metadata);
-            });
-          },
-          onCancel: finish,
-        });
-      },
-      sendMetadata(metadata, next) {
-        if (dpopNonce !== undefined) metadata.set(dpopNonceHeader, dpopNonce);
-        next(metadata);
-      },
-      sendStatus(ended, next) {
-        finish();
-        next(containEscapedStatus(ended));
-      },
+  // The path that the handler was registered with, not the one that the caller sent.
+  return ({ path }, call) =>
+    new GuardedCall(call, (guarded, metadata, deliver) => {
+      const request = { method: methods.get(path), path, metadata, transport: new GrpcTransport(call, metadata, path) };
+      decide(resourceServer, guarded, request, (decision) => {
+        if (guarded.isOver || !admit(resourceServer, guarded, metadata, decision)) return;
+        deliver();
+      });
     });
-  };
+}
+
+interface GrpcRequest {
+  readonly method: DescMethod | undefined;
+  readonly path: string;
+  readonly metadata: Metadata;
+  readonly transport: GrpcTransport;
 }
 
 /** Asks for a decision, and concludes: at once if the decision is there at once. */
 function decide(
   resourceServer: ResourceServer,
-  call: ServerInterceptingCallInterface,
-  metadata: Metadata,
-  path: string,
-  method: DescMethod | undefined,
+  call: GuardedCall,
+  { method, path, metadata, transport }: GrpcRequest,
   conclude: (decision: Decision) => void,
 ): void {
-  const fail = (): void => call.sendStatus({ code: status.INTERNAL, details: "the access check failed" });
+  const fail = (): void => call.refuse({ code: status.INTERNAL, details: "the access check failed" });
   let decision: Decision | Promise<Decision>;
   try {
-    decision = resourceServer.authorize({
-      method,
-      rpc: path.slice(1),
-      authorization: readAuthorization(metadata),
-      protocol: "grpc-js",
-      transport: new GrpcTransport(call, metadata, path),
-    });
+    const authorization = readAuthorization(metadata);
+    decision = resourceServer.authorize({ method, rpc: path.slice(1), authorization, protocol: "grpc-js", transport });
   } catch {
     fail();
     return;
@@ -130,25 +94,29 @@ function readAuthorization(metadata: Metadata): string | undefined {
   return values.length === 0 ? undefined : values.join(", ");
 }
 
-/** Refuses the call, or makes its principal known and follows its stream. Returns what stops following it. */
+/** Refuses the call, or makes its principal known and follows its stream. Returns whether it is let in. */
 function admit(
-  resourceServer: ResourceServer,
-  call: ServerInterceptingCallInterface,
+  { clock, clockToleranceMs }: ResourceServer,
+  call: GuardedCall,
   metadata: Metadata,
   decision: Decision,
-): (() => void) | undefined {
+): boolean {
   if (!decision.allowed) {
-    call.sendStatus(refusalToStatus(decision.refusal));
-    return undefined;
+    call.refuse(refusalToStatus(decision.refusal));
+    return false;
   }
-  const { rule, principal } = decision;
-  if (principal === undefined) return undefined;
+  const { rule, principal, dpopNonce } = decision;
+  call.dpopNonce = dpopNonce;
+  if (principal === undefined) return true;
   principals.set(metadata, principal);
-  if (rule.rule.onTokenExpiry === "keep") return undefined;
-  const { clock, clockToleranceMs } = resourceServer;
-  return clock.schedule(principal.expiresAt + clockToleranceMs - clock.now(), () => {
+  // A handler that passes its metadata on must not pass on what its caller is.
+  metadata.remove("authorization");
+  if (rule.rule.onTokenExpiry === "keep") return true;
+  const stopTimer = clock.schedule(principal.expiresAt + clockToleranceMs - clock.now(), () => {
     // Ending the call cancels it for its handler as well.
     const cause = "the token expired during the stream";
-    call.sendStatus(refusalToStatus({ reason: "TOKEN_EXPIRED", cause, audience: rule.audience, stream: true }));
+    call.refuse(refusalToStatus({ reason: "TOKEN_EXPIRED", cause, audience: rule.audience, stream: true }));
   });
+  call.onEnd(stopTimer);
+  return true;
 }

@@ -4,7 +4,7 @@
 import type { RpcRule } from "../rules/rule-set.js";
 import { type CallerVerdict, isPrincipal, judgeNext } from "./decide.js";
 import type { DecisionEvent, TokenCheck } from "./decision.js";
-import type { IncomingCall } from "./incoming-call.js";
+import type { CallTransport, IncomingCall } from "./incoming-call.js";
 import type { Refusal } from "./refusal.js";
 import type { ServerSettings } from "./resource-server-options.js";
 
@@ -26,34 +26,59 @@ export function createDecisionReport({
   clock,
 }: ServerSettings): ((judgement: Judgement) => void) | undefined {
   if (onDecision === undefined) return undefined;
-  return (judgement) => onDecision(toEvent(judgement, enforces, clock.now()));
+  return (judgement) => onDecision(new ReportedDecision(judgement, enforces, clock.now()));
 }
 
-function toEvent(
-  { call, rule, verdict, tokenCheck, refusal }: Judgement,
-  enforces: boolean,
-  now: number,
-): DecisionEvent {
-  const principal = isPrincipal(verdict) ? verdict : undefined;
-  return {
-    time: new Date(now),
-    rpc: call.rpc,
-    protocol: call.protocol,
-    peer: call.transport?.peer,
-    decision: refusal === undefined ? "allow" : "refuse",
-    enforced: enforces || rule === undefined,
-    reason: refusal?.reason,
-    cause: refusal?.cause,
-    audience: rule?.audience ?? "",
-    required: rule?.rule.requirement.kind === "scopes" ? rule.rule.requirement.anyOf : [],
-    granted: principal === undefined ? undefined : sorted(principal.scopes),
-    clientId: principal?.clientId,
-    issuer: principal?.issuer,
-    tokenId: principal?.tokenId,
-    tokenCheck,
-    next: rule === undefined ? undefined : judgeNext(rule, verdict),
+class ReportedDecision implements DecisionEvent {
+  readonly time: Date;
+  readonly rpc: string;
+  readonly protocol: string;
+  declare readonly peer: string | undefined;
+  readonly decision: DecisionEvent["decision"];
+  readonly enforced: boolean;
+  readonly reason: DecisionEvent["reason"];
+  readonly cause: string | undefined;
+  readonly audience: string;
+  readonly required: DecisionEvent["required"];
+  readonly granted: readonly string[] | undefined;
+  readonly clientId: string | undefined;
+  readonly issuer: string | undefined;
+  readonly tokenId: string | undefined;
+  readonly tokenCheck: TokenCheck;
+  readonly next: DecisionEvent["next"];
+  readonly #transport: CallTransport | undefined;
+
+  constructor({ call, rule, verdict, tokenCheck, refusal }: Judgement, enforces: boolean, now: number) {
+    const principal = isPrincipal(verdict) ? verdict : undefined;
+    this.time = new Date(now);
+    this.rpc = call.rpc;
+    this.protocol = call.protocol;
+    this.decision = refusal === undefined ? "allow" : "refuse";
+    this.enforced = enforces || rule === undefined;
+    this.reason = refusal?.reason;
+    this.cause = refusal?.cause;
+    this.audience = rule?.audience ?? "";
+    this.required = rule?.rule.requirement.kind === "scopes" ? rule.rule.requirement.anyOf : anything;
+    this.granted = principal === undefined ? undefined : sorted(principal.scopes);
+    this.clientId = principal?.clientId;
+    this.issuer = principal?.issuer;
+    this.tokenId = principal?.tokenId;
+    this.tokenCheck = tokenCheck;
+    this.next = rule === undefined ? undefined : judgeNext(rule, verdict);
+    this.#transport = call.transport;
+    Object.defineProperty(this, "peer", ReportedDecision.#peer);
+  }
+
+  // Asking a connection for its other end costs more than the decision. A property of its own, so that copies have it.
+  static readonly #peer: PropertyDescriptor = {
+    enumerable: true,
+    get(this: ReportedDecision) {
+      return this.#transport?.peer;
+    },
   };
 }
+
+const anything: DecisionEvent["required"] = Object.freeze([]);
 
 // Tokens with the same scopes share one set.
 const sortedScopes = new WeakMap<ReadonlySet<string>, readonly string[]>();

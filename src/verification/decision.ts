@@ -27,7 +27,10 @@ export interface DecisionEvent {
   readonly rpc: string;
   /** "connect", "grpc", "grpc-web" or "grpc-js". */
   readonly protocol: string;
-  /** Address and port of the other end, "10.0.0.7:53312", as far as the transport tells. */
+  /**
+   * Address and port of the other end, "10.0.0.7:53312", as far as the transport tells. Looked up when it is read;
+   * later than in the listener, the connection may be gone.
+   */
   readonly peer: string | undefined;
   readonly decision: "allow" | "refuse";
   /** Whether it counted. A refusal that did not went through: see `enforcement`. */

@@ -1,6 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
+import { isUtf8 } from "node:buffer";
 import { deepFreeze } from "../platform/frozen.js";
 import { ownText } from "../platform/own-text.js";
 import { findJsonProblem } from "./strict-json.js";
@@ -57,13 +58,12 @@ export function readVerifiedClaims(token: string): Readonly<Record<string, unkno
   return JSON.parse(Buffer.from(encodedClaims, "base64url").toString()) as Record<string, unknown>;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 function decodeObject(encoded: string): Record<string, unknown> | string {
   const bytes = decodeBase64url(encoded);
   if (bytes === undefined) return "is not base64url";
+  if (!isUtf8(bytes)) return "is not a JSON object";
   try {
-    const json = utf8.decode(bytes);
+    const json = bytes.toString();
     const value: unknown = JSON.parse(json);
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     if (isObject) return findJsonProblem(json) ?? (value as Record<string, unknown>);
@@ -74,7 +74,7 @@ function decodeObject(encoded: string): Record<string, unknown> | string {
 }
 
 // Buffer ignores what it does not know and what is left over; of a token, one spelling counts (RFC 7515 §2).
-function decodeBase64url(encoded: string): Uint8Array | undefined {
+function decodeBase64url(encoded: string): Buffer | undefined {
   return isBase64url(encoded) ? Buffer.from(encoded, "base64url") : undefined;
 }
 

@@ -71,8 +71,8 @@ export function createTokenCache(maxTokens: number): TokenCache {
 
   function drop(entry: Entry): void {
     const key = entry.credentials.slice(-keyLength);
+    // Whatever was found is in the young generation.
     if (young.get(key) === entry) young.delete(key);
-    if (old.get(key) === entry) old.delete(key);
     last = undefined;
   }
 

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { analyse, compare, geometricMean } from "../../../bench/server-check/analysis.js";
 import type { Epoch, Sample } from "../../../bench/server-check/sample.js";
 import type { Cell, Suite } from "../../../bench/server-check/suites.js";
+import { analyse, compare, geometricMean } from "../../../bench/server-report/analysis.js";
 
 const cell = (name: string): Cell => ({ name, check: "nothing", client: "header" });
 const base = cell("base");

@@ -8,6 +8,7 @@ const chart: IntervalChart = {
   title: "Calls & answers",
   xLabel: "ratio",
   highest: 1,
+  tick: 0.2,
   groups: [
     {
       label: "grpc-js",
@@ -48,6 +49,12 @@ describe("intervalChart", () => {
   it("makes room for every row", () => {
     expect(svg).toContain('viewBox="0 0 760 158"');
     for (const [, y] of svg.matchAll(/ y="([\d.]+)"/g)) expect(Number(y)).toBeLessThanOrEqual(158);
+  });
+
+  it("marks the axis from 0 to its end", () => {
+    const marks = [...svg.matchAll(/<line class="grid" x1="([\d.]+)"/g)].map(([, x]) => x);
+    expect(marks).toEqual(["250", "340", "430", "520", "610", "700"]);
+    expect(svg).toContain(">0.6</text>");
   });
 
   it("names the chart for those who do not see it, and escapes what is markup", () => {

@@ -114,6 +114,33 @@ describe("a token cache", () => {
     expect(cache.get(credentials("1"), 0)).toBeUndefined();
   });
 
+  it("replaces what it knows since long ago", () => {
+    const cache = createTokenCache(4);
+    for (const name of ["a", "b", "c"]) cache.set(credentials(name), cached(name));
+    cache.set(credentials("a"), cached("new"));
+    expect(cache.size).toBe(3);
+    expect(cache.get(credentials("a"), 0)?.clientId).toBe("new");
+  });
+
+  it("forgets the token that it handed out last, wherever it is", () => {
+    const cache = createTokenCache(4);
+    for (const name of ["a", "b", "c"]) cache.set(credentials(name), cached(name));
+    expect(cache.get(credentials("a"), 0)).toBeDefined();
+    expect(cache.get(credentials("b"), 0)).toBeDefined();
+    expect(cache.get(credentials("b"), 1_000)).toBeUndefined();
+    expect(cache.get(credentials("b"), 0)).toBeUndefined();
+    expect(cache.get(credentials("a"), 0)).toBeDefined();
+  });
+
+  it("holds half of what it may, whatever the order in which tokens come", () => {
+    const cache = createTokenCache(100);
+    for (let number = 0; number < 1_000; number++) {
+      cache.set(credentials(`${number}`), cached(`${number}`));
+      const latest = Array.from({ length: Math.min(number, 49) }, (_, age) => `${number - age}`);
+      if (number % 97 === 0) for (const name of latest) expect(cache.get(credentials(name), 0)?.clientId).toBe(name);
+    }
+  });
+
   it("holds nothing if it may hold nothing", () => {
     const cache = createTokenCache(0);
     cache.set(credentials("a"), cached("a"));

@@ -4,8 +4,8 @@
 import { bootstrapMedian, type Estimate } from "../lib/bootstrap.js";
 import { createSeededRandom } from "../lib/seeded-random.js";
 import { median } from "../lib/statistics.js";
-import type { Epoch, Sample } from "./sample.js";
-import type { Cell, Suite } from "./suites.js";
+import type { Epoch, Sample } from "../server-check/sample.js";
+import type { Cell, Suite } from "../server-check/suites.js";
 
 /** A number of a sample. */
 export type Measure = keyof Sample;
