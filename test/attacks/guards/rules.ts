@@ -43,8 +43,8 @@ export const ruleGuards: Readonly<Record<string, Guard>> = {
   "stream-expiry": [
     ...edit("src/interceptors/connect-stream.ts", ['rule.rule.onTokenExpiry === "keep"', "true"]),
     ...edit("src/interceptors/grpc-server.ts", [
-      'if (rule.rule.onTokenExpiry === "keep") return undefined;',
-      "if (rule !== undefined) return undefined;",
+      'if (rule.rule.onTokenExpiry === "keep") return true;',
+      "if (rule !== undefined) return true;",
     ]),
   ],
   secrecy: edit("src/verification/verifier.ts", [

@@ -65,7 +65,14 @@ export const tokenGuards: Readonly<Record<string, Guard>> = {
     ...lenientBase64,
     ...edit("src/verification/bearer.ts", ["if (!token68.test(token))", "if (false)"]),
   ],
-  "strict-utf8": [...verifyByKey, ...edit(jwt, ["{ fatal: true, ignoreBOM: true }", "{}"])],
+  "strict-utf8": [
+    ...verifyByKey,
+    ...edit(
+      jwt,
+      ['if (!isUtf8(bytes)) return "is not a JSON object";', ""],
+      ["const json = bytes.toString();", "const json = new TextDecoder().decode(bytes);"],
+    ),
+  ],
   "json-objects": [
     ...verifyByKey,
     importing(
