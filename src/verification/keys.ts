@@ -33,7 +33,8 @@ export interface KeySourceOptions extends KeySetEndpointOptions {
 // After a failure the authorization server is left alone for a moment: a flood of tokens is no flood of requests.
 const failureCooldownMs = 5_000;
 
-// A token may name a key that is newer than ours, or one that never was.
+// A token may name a key that is newer than ours, or one that never was. Counted from the last look for one, not from the
+// last fetch: an issuer that starts to sign with a new key just after our start costs no call.
 const unknownKeyCooldownMs = 30_000;
 
 // Keys of this age are fetched anew, so that a withdrawn key is not trusted for long.
@@ -52,6 +53,7 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   const report = createReporter(options);
   let published: PublishedKeys = noKeys;
   let fetchedAt = Number.NEGATIVE_INFINITY;
+  let lookedForUnknownAt = Number.NEGATIVE_INFINITY;
   let failure: { readonly error: DiscoveryError; readonly at: number } | undefined;
   let refreshing: Promise<TokenRefusal | undefined> | undefined;
 
@@ -92,6 +94,7 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   }
 
   async function findAfterRefresh(alg: string, kid: string | undefined): Promise<Found> {
+    lookedForUnknownAt = clock.now();
     const refusal = await refresh();
     if (refusal !== undefined && (isOlderThan(usableForMs) || published.find(alg, kid).length === 0)) return refusal;
     const found = published.find(alg, kid);
@@ -122,7 +125,7 @@ export function createKeySource(options: KeySourceOptions): KeySource {
       refreshIfDue();
       const found = published.find(alg, kid);
       if (found.length > 0) return found;
-      return isOlderThan(unknownKeyCooldownMs) ? findAfterRefresh(alg, kid) : unknownKey;
+      return isWithin(lookedForUnknownAt, unknownKeyCooldownMs) ? unknownKey : findAfterRefresh(alg, kid);
     },
     load: fetchKeys,
     proofBy: (key) => proofs.get(key) ?? createProof(key),

@@ -251,6 +251,29 @@ describe("an unknown key", () => {
   });
 });
 
+describe("a key that is newer than ours", () => {
+  it("is found at once, also right after the start", async () => {
+    const { load, verify, issuer } = createBench();
+    await load();
+    issuer.publish(key, secondKey);
+    expect(await verify(mintWith(secondKey))).toMatchObject(order);
+    expect(issuer.counts.jwks).toBe(2);
+  });
+
+  it("is looked for once in 30 seconds, whoever makes keys up", async () => {
+    const { load, verify, issuer, clock } = createBench();
+    await load();
+    for (let number = 0; number < 100; number++) expect(await verify(unknownToken(number))).toEqual(noKey);
+    issuer.publish(key, secondKey);
+    clock.advance(30_000 - 1);
+    expect(await verify(mintWith(secondKey))).toEqual(noKey);
+    expect(issuer.counts.jwks).toBe(2);
+    clock.advance(1);
+    expect(await verify(mintWith(secondKey))).toMatchObject(order);
+    expect(issuer.counts.jwks).toBe(3);
+  });
+});
+
 describe("the age of keys", () => {
   it("has them fetched anew after 10 minutes, so that a withdrawn one is noticed", async () => {
     const { verify, issuer, clock } = createBench();
@@ -264,7 +287,9 @@ describe("the age of keys", () => {
     expect(await verify(token)).toMatchObject(order);
     await settle();
     expect(await verify(token)).toEqual(noKey);
-    expect(issuer.counts).toEqual({ discovery: 1, jwks: 2, other: 0 });
+    // The first token of the withdrawn key has them looked for once more, the others do not.
+    expect(await verify(token)).toEqual(noKey);
+    expect(issuer.counts).toEqual({ discovery: 1, jwks: 3, other: 0 });
   });
 
   it("counts from the last time that they were fetched", async () => {
@@ -357,7 +382,7 @@ describe("the age of keys", () => {
     await settle();
     expect(await verify(token)).toEqual(noKey);
     expect(await verify(mintWith(secondKey))).toMatchObject(order);
-    expect(issuer.counts.jwks).toBe(3);
+    expect(issuer.counts.jwks).toBe(4);
   });
 });
 
