@@ -10,6 +10,8 @@ const json = "src/verification/strict-json.ts";
 const algList = 'if (typeof alg !== "string" || !algorithms.includes(alg))';
 const crash = ["  } catch {\n    // falls", "  } catch (error) {\n    throw error;\n    // falls"] as const;
 
+const notUtf8 = ['if (!isUtf8(bytes)) return "is not a JSON object";', ""] as const;
+
 /** What a token is made of, and what its header may say. */
 export const tokenGuards: Readonly<Record<string, Guard>> = {
   "algorithm-list": [
@@ -57,7 +59,7 @@ export const tokenGuards: Readonly<Record<string, Guard>> = {
   ],
   "jwt-shape": [
     ...lenientBase64,
-    ...edit(jwt, ["if (!looksLikeJwt(token)) return", 'if (token === "") return'], crash),
+    ...edit(jwt, ["if (!looksLikeJwt(token)) return", 'if (token === "") return'], notUtf8, crash),
     ...edit(signature, ["if (await isSignedBy(token, key, alg)) return candidate;", "return candidate;"]),
   ],
   "canonical-base64url": [
@@ -67,11 +69,7 @@ export const tokenGuards: Readonly<Record<string, Guard>> = {
   ],
   "strict-utf8": [
     ...verifyByKey,
-    ...edit(
-      jwt,
-      ['if (!isUtf8(bytes)) return "is not a JSON object";', ""],
-      ["const json = bytes.toString();", "const json = new TextDecoder().decode(bytes);"],
-    ),
+    ...edit(jwt, notUtf8, ["const json = bytes.toString();", "const json = new TextDecoder().decode(bytes);"]),
   ],
   "json-objects": [
     ...verifyByKey,
