@@ -31,7 +31,7 @@ export const keyGuards: Readonly<Record<string, Guard>> = {
     "if (false)",
   ]),
   "unknown-key-cooldown": edit(keys, [
-    "return isOlderThan(unknownKeyCooldownMs) ? findAfterRefresh(alg, kid) : unknownKey;",
+    "return isWithin(lookedForUnknownAt, unknownKeyCooldownMs) ? unknownKey : findAfterRefresh(alg, kid);",
     "return findAfterRefresh(alg, kid);",
   ]),
   "keys-of-the-issuer": edit("src/verification/jwt-verifier.ts", [
