@@ -94,10 +94,11 @@ export function createKeySource(options: KeySourceOptions): KeySource {
   }
 
   async function findAfterRefresh(alg: string, kid: string | undefined): Promise<Found> {
-    lookedForUnknownAt = momentOf(clock);
     const refusal = await refresh();
-    if (refusal !== undefined && (isOlderThan(usableForMs) || published.find(alg, kid).length === 0)) return refusal;
     const found = published.find(alg, kid);
+    if (refusal !== undefined && (isOlderThan(usableForMs) || found.length === 0)) return refusal;
+    // Not before: whoever asks meanwhile waits for the same keys, and a look that failed found nothing out.
+    if (refusal === undefined) lookedForUnknownAt = momentOf(clock);
     return found.length === 0 ? unknownKey : found;
   }
 

@@ -13,6 +13,7 @@ import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import { onTestFinished } from "vitest";
 import { ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../../src/gen/google/rpc/status_pb.js";
+import { type Field, frameType, headerBlock, prefaceLength } from "./http2-frames.js";
 
 export type HttpVersion = "HTTP/1.1" | "HTTP/2";
 
@@ -319,7 +320,7 @@ export function rewriting(
   return duplex;
 }
 
-type Lines = readonly (readonly [name: string, value: string])[];
+type Lines = readonly Field[];
 
 function splitRepeated(headers: RequestHead["headers"]): { once: Record<string, string>; repeated: Lines } {
   const single: Record<string, string> = {};
@@ -336,9 +337,7 @@ function splitRepeated(headers: RequestHead["headers"]): { once: Record<string, 
 // (RFC 9113 §6.2), as literals that leave the compression of the others alone (RFC 7541 §6.2.2).
 function appendHeaders(socket: net.Socket, lines: Lines): Duplex {
   if (lines.length === 0) return socket;
-  const block = Buffer.concat(
-    lines.map(([name, value]) => Buffer.concat([Buffer.from([0]), hpackString(name), hpackString(value)])),
-  );
+  const block = headerBlock(lines);
   let rest = Buffer.alloc(0);
   let prefaceSent = false;
   let appended = false;
@@ -352,7 +351,7 @@ function appendHeaders(socket: net.Socket, lines: Lines): Duplex {
     while (prefaceSent && rest.length >= 9 && rest.length >= 9 + rest.readUIntBE(0, 3)) {
       const frame = Buffer.from(rest.subarray(0, 9 + rest.readUIntBE(0, 3)));
       rest = rest.subarray(frame.length);
-      if (frame[3] === headersFrame && !appended) {
+      if (frame[3] === frameType.HEADERS && !appended) {
         appended = true;
         frame.writeUIntBE(frame.length - 9 + block.length, 0, 3);
         yield frame;
@@ -362,17 +361,4 @@ function appendHeaders(socket: net.Socket, lines: Lines): Duplex {
       }
     }
   });
-}
-
-const prefaceLength = 24;
-const headersFrame = 1;
-
-// A string literal without Huffman coding (RFC 7541 §5.2).
-function hpackString(text: string): Buffer {
-  const bytes = Buffer.from(text, "latin1");
-  if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
-  const length = [127];
-  let rest = bytes.length - 127;
-  for (; rest >= 128; rest >>= 7) length.push((rest & 127) | 128);
-  return Buffer.concat([Buffer.from([...length, rest]), bytes]);
 }

@@ -293,6 +293,30 @@ describe("keys after a quiet spell", () => {
 });
 
 describe("a key that is newer than ours", () => {
+  it("is found by every token that comes while somebody looks for another one", async () => {
+    const bench = createBench();
+    await bench.load();
+    bench.issuer.publish(key, secondKey);
+    const held = hold(bench.issuer.jwks);
+    bench.issuer.jwks = held.answer;
+    const verdicts = Promise.all([bench.verify(unknownToken()), bench.verify(mintWith(secondKey))]);
+    await settle();
+    held.release();
+    expect(await verdicts).toEqual([noKey, expect.objectContaining(order)]);
+    expect(bench.issuer.counts.jwks).toBe(2);
+  });
+
+  it("is not called unknown after a look that failed, and found once the keys are there", async () => {
+    const { load, verify, issuer, clock } = createBench();
+    await load();
+    issuer.jwks = down;
+    expect(await verify(mintWith(secondKey))).toEqual(keysRefused);
+    expect(await verify(mintWith(secondKey))).toEqual(keysRefused);
+    issuer.publish(key, secondKey);
+    clock.advance(5_000);
+    expect(await verify(mintWith(secondKey))).toMatchObject(order);
+  });
+
   it("is found at once, also right after the start", async () => {
     const { load, verify, issuer } = createBench();
     await load();
