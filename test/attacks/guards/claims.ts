@@ -8,7 +8,7 @@ const claims = "src/verification/claims.ts";
 
 /** What a token claims. */
 export const claimGuards: Readonly<Record<string, Guard>> = {
-  "token-type": edit(claims, ["return type !== undefined && types.includes(type) ?", "return types.length > 0 ?"]),
+  "token-type": edit(claims, ["if (type !== undefined && types.includes(type))", "if (types.length > 0)"]),
   "other-use": edit(claims, ["if (otherUse !== undefined) return invalid(otherUse);", ""]),
   issuer: [
     ...edit(claims, ['if (claims["iss"] !== issuer)', "if (false)"]),

@@ -18,7 +18,10 @@ export const keySetGuards: Readonly<Record<string, Guard>> = {
       `return (await (await (options.fetch ?? fetch)(options.issuer + "/.well-known/openid-configuration")).json()) as never;`,
     ],
   ),
-  "key-set-location": edit(endpoint, ["if (!isConfidential(url)) {", 'if (url.protocol === "") {']),
+  "key-set-location": edit(endpoint, [
+    "if (!isConfidential(url) || isDowngrade(options.issuer, location))",
+    'if (url.protocol === "")',
+  ]),
   "key-set-size": edit(endpoint, [
     "boundedFetch(options.fetch, maxBytes)",
     "boundedFetch(options.fetch, maxBytes * 100)",

@@ -40,13 +40,9 @@ export const ruleGuards: Readonly<Record<string, Guard>> = {
       ["admitted?.by === resourceServer && admitted.rule.method === method", "admitted?.by === resourceServer"],
     ),
   ],
-  "stream-expiry": [
-    ...edit("src/interceptors/connect-stream.ts", ['rule.rule.onTokenExpiry === "keep"', "true"]),
-    ...edit("src/interceptors/grpc-server.ts", [
-      'if (rule.rule.onTokenExpiry === "keep") return true;',
-      "if (rule !== undefined) return true;",
-    ]),
-  ],
+  "stream-expiry": ["src/interceptors/connect-stream.ts", "src/interceptors/grpc-server.ts"].flatMap((file) =>
+    edit(file, ['rule.rule.onTokenExpiry === "keep"', "rule !== undefined"]),
+  ),
   secrecy: edit("src/verification/verifier.ts", [
     'return "reason" in result ? result :',
     'return "reason" in result ? { ...result, cause: result.cause + token } :',
