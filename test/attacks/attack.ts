@@ -79,8 +79,6 @@ export interface Attack {
   readonly before?: (scene: Scene) => Promise<void>;
   /** What happens once the handler was entered, which waits for ever: the attack is on a call that is under way. */
   readonly during?: (scene: Scene) => Promise<void> | void;
-  /** The feature that stops it, if it does not exist yet. */
-  readonly awaits?: string;
 }
 
 /** What a row can do beyond its one request. */

@@ -35,10 +35,10 @@ explained in [refusals](refusals.md).`;
 }
 
 function table(attacks: readonly Attack[]): string {
-  const cells = attacks.map(({ name, reference, verdict, guard, awaits }) => [
+  const cells = attacks.map(({ name, reference, verdict, guard }) => [
     name,
     reference,
-    awaits === undefined ? verdictCell(verdict) : `${verdictCell(verdict)}; not yet, awaits ${awaits}`,
+    verdictCell(verdict),
     guard === "none" ? "" : guard,
   ]);
   const lines = [["What is tried", "Reference", "Verdict", "Check"], ["---", "---", "---", "---"], ...cells];

@@ -36,11 +36,9 @@ const chosen = Object.entries(families)
 
 describe.each(chosen)("$family", ({ attacks }) => {
   for (const attack of attacks) {
-    it(`${attack.name}: ${attack.verdict}`, async ({ skip }) => {
+    it(`${attack.name}: ${attack.verdict}`, async () => {
       const problems = await tryAttack({ lab, caller, said: watchOutput(), isHasty: guard !== undefined }, attack);
-      if (attack.awaits === undefined) return expect(problems).toEqual([]);
-      if (problems.length > 0) return skip(`awaits ${attack.awaits}`);
-      throw new Error(`it is stopped already: it no longer awaits ${attack.awaits}`);
+      expect(problems).toEqual([]);
     });
   }
 });

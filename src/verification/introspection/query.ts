@@ -56,11 +56,14 @@ function outcomeOf(answer: Claims | ClientRequestFailure | undefined): Introspec
   return answer === undefined ? "inactive" : "active";
 }
 
-function active(claims: Claims, askedAt: Moment, { activeSeconds }: IntrospectorSettings): QueryResult {
+function active(claims: Claims, askedAt: Moment, settings: IntrospectorSettings): QueryResult {
+  const { activeSeconds, inactiveSeconds } = settings;
   const { exp } = claims;
   const expiresAt = typeof exp === "number" && Number.isFinite(exp) ? exp * 1000 : Infinity;
   const usableUntil = Math.min(askedAt.wall + activeSeconds * 1000, expiresAt);
-  return { verdict: { claims, usableUntil }, askedAt, until: usableUntil };
+  // One that has expired by our clock is refused by its claims: it is not asked about with every call.
+  const until = expiresAt <= askedAt.wall ? askedAt.wall + inactiveSeconds * 1000 : usableUntil;
+  return { verdict: { claims, usableUntil }, askedAt, until };
 }
 
 function inactive(askedAt: Moment, { inactiveSeconds }: IntrospectorSettings): QueryResult {

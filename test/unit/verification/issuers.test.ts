@@ -184,6 +184,7 @@ describe("an issuer", () => {
     [{ algorithms: ["ES256", "HS256"] }, /^algorithms has HS256; use some of /],
     [{ algorithms: ["none"] }, /^algorithms has none; /],
     [{ clientIds: [] }, "clientIds is empty; list clients, or leave it out"],
+    [{ provider: { ...standardProvider, types: [] } }, "provider has no types; name at least one"],
     [{ audiences: { a: "" } }, "audiences has an audience that is no text"],
     [{ issuer: "a.example.com" }, /is not a URL/],
     [{ audiences: null }, /^clientIds is missing; audiences is null, so list the clients whose tokens are taken/],

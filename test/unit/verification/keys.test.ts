@@ -251,6 +251,41 @@ describe("an unknown key", () => {
   });
 });
 
+describe("what a published key says of itself", () => {
+  it.each([
+    ["nothing", { use: undefined, alg: undefined }],
+    ["that it verifies", { use: undefined, key_ops: ["verify"] }],
+  ])("lets it be used where it says %s", async (_, changes) => {
+    const { verify, issuer } = createBench();
+    issuer.publish({ ...key.publicJwk, ...changes } as unknown as TestKey["publicJwk"]);
+    expect(await verify(token)).toMatchObject(order);
+  });
+
+  it.each([
+    ["for encryption", { use: "enc" }],
+    ["for another operation", { use: undefined, key_ops: ["deriveBits"] }],
+    ["for no operation", { use: undefined, key_ops: [] }],
+    ["for operations that are no list", { use: undefined, key_ops: "verify" }],
+    ["for another algorithm", { alg: "ES384" }],
+  ])("keeps it from being used where it is %s", async (_, changes) => {
+    const { verify, issuer } = createBench();
+    issuer.publish({ ...key.publicJwk, ...changes } as unknown as TestKey["publicJwk"]);
+    expect(await verify(token)).toEqual(noKey);
+  });
+
+  it("lets 16 keys be tried for a token without a kid, and not one more", async () => {
+    const others = await Promise.all(times(16, (number) => mintKey("ES256", `other-${number}`)));
+    const nameless = mint(longClaims, headerWith({ kid: undefined }));
+    const { verify, issuer, load } = createBench();
+    issuer.publish(...others.slice(1), key);
+    expect(await verify(nameless)).toMatchObject(order);
+    issuer.publish(...others, key);
+    await load();
+    expect(await verify(nameless)).toEqual(invalidBecause("too many published keys match; tokens need a kid"));
+    expect(await verify(token)).toMatchObject(order);
+  });
+});
+
 describe("keys after a quiet spell", () => {
   const minute = 60_000;
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it, vi } from "vitest";
+import { clientSecret } from "../../../src/credentials/client-secret.js";
 import { PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
 import { rpcName } from "../../../src/rules/problem.js";
 import type { DecisionEvent } from "../../../src/verification/decision.js";
@@ -115,6 +116,69 @@ describe("a token that is bound to a certificate", () => {
   });
 });
 
+describe("a token that is bound to a key", () => {
+  const jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+  const bound = mint(claimsWith({ cnf: { jkt } }));
+  const dpop = { origin: "https://payments.internal", algorithms: ["ES256"] };
+  const refusalOf = async (resourceServer: ResourceServer, authorization: string | undefined) => {
+    const decision = await resourceServer.authorize(callWith(authorization, transportWith()));
+    return decision.allowed ? undefined : decision.refusal;
+  };
+
+  it("is refused where proofs are not looked at", async () => {
+    const { resourceServer } = createBench();
+    expect(await refusalOf(resourceServer, `DPoP ${bound}`)).toEqual({
+      reason: "TOKEN_INVALID",
+      cause: "the token is bound to a key (DPoP), and proofs are not looked at here",
+      audience,
+    });
+  });
+
+  it.each([
+    ["as a bearer token", `Bearer ${bound}`, "TOKEN_INVALID"],
+    ["without a proof", `DPoP ${bound}`, "DPOP_PROOF_INVALID"],
+    ["once it has expired", `dpop ${mint(claimsWith({ cnf: { jkt }, exp: start - 60 }))}`, "TOKEN_EXPIRED"],
+    ["without the token itself", "DPoP", "TOKEN_INVALID"],
+  ])("is refused with what a proof has to be like, %s", async (_, authorization, reason) => {
+    const { resourceServer } = createBench({ dpop });
+    expect(await refusalOf(resourceServer, authorization)).toMatchObject({
+      reason,
+      scheme: "DPoP",
+      dpopAlgorithms: ["ES256"],
+    });
+  });
+
+  it.each([undefined, bearer({ exp: start - 60 }), "DPoPx a"])(
+    "leaves other callers their scheme: %s",
+    async (header) => {
+      const { resourceServer } = createBench({ dpop });
+      const refusal = await refusalOf(resourceServer, header);
+      expect(refusal).toBeDefined();
+      expect(refusal).not.toHaveProperty("scheme");
+      expect(refusal).not.toHaveProperty("dpopAlgorithms");
+    },
+  );
+});
+
+describe("an event of a decision", () => {
+  it("shows the other end of the call, in copies of it as well", async () => {
+    const { resourceServer, events } = createBench();
+    await resourceServer.authorize(callWith(bearer(), transportWith()));
+    const [event] = events;
+    expect([{ ...event }.peer, (JSON.parse(JSON.stringify(event)) as DecisionEvent).peer]).toEqual([
+      "10.0.0.7:53312",
+      "10.0.0.7:53312",
+    ]);
+  });
+
+  it("has the same list of scopes for tokens that have the same", async () => {
+    const { resourceServer, events } = createBench();
+    for (const jti of ["a", "b"]) await resourceServer.authorize(callWith(bearer({ jti })));
+    expect(events[1]?.granted).toBe(events[0]?.granted);
+    expect(Object.isFrozen(events[0]?.granted)).toBe(true);
+  });
+});
+
 describe("a resource server that lets refused calls through", () => {
   function createReporting(): { resourceServer: ResourceServer; events: readonly DecisionEvent[] } {
     vi.spyOn(process, "emitWarning").mockReturnValue();
@@ -196,6 +260,23 @@ describe("options of a resource server", () => {
   ])("have to make sense: %o", (options, message) => {
     expect(() => create(options)).toThrow(TypeError);
     expect(() => create(options)).toThrow(message);
+  });
+
+  it("may say that no token is remembered, and that one issuer of several is asked about opaque tokens", () => {
+    expect(() => create({ issuer: issuerUrl, maxCachedTokens: 0 })).not.toThrow();
+    const introspection = { clientId: "payment-service", credential: clientSecret("a-secret") };
+    const other = "https://other.example.com";
+    expect(() => create({ issuers: [{ issuer: issuerUrl, introspection }, { issuer: other }] })).not.toThrow();
+    expect(() =>
+      create({
+        issuers: [
+          { issuer: issuerUrl, introspection },
+          { issuer: other, introspection },
+        ],
+      }),
+    ).toThrow(
+      new TypeError("issuers has introspection twice; an opaque token names no issuer, so only one can be asked"),
+    );
   });
 
   it("may name several issuers", async () => {

@@ -249,6 +249,23 @@ describe("events of a verifier", () => {
     ]);
   });
 
+  it("tell how long a verification took, waiting for keys included", async () => {
+    const onEvent = vi.fn();
+    const { verify, issuer, clock } = remembering({ onEvent });
+    const keys = issuer.jwks;
+    issuer.jwks = async (signal) => {
+      clock.advance(250);
+      return await keys(signal);
+    };
+    await verify(mint());
+    expect(onEvent).toHaveBeenLastCalledWith({
+      kind: "verification",
+      issuer: issuer.url,
+      outcome: "valid",
+      durationMs: 250,
+    });
+  });
+
   it("tell why published keys cannot be used, of ten of them at most", async () => {
     const onEvent = vi.fn();
     const { load, issuer } = remembering({ onEvent });
