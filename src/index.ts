@@ -56,7 +56,7 @@ export type {
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./tokens/token-source.js";
 export type { GetOptions, WaitOptions } from "./tokens/wait.js";
 export type { Confirmation } from "./verification/confirmation.js";
-export type { Decision, DecisionEvent, TokenCheck } from "./verification/decision.js";
+export type { Decision, DecisionEvent, TokenCheck } from "./verification/decision/decision.js";
 export type { DpopOptions } from "./verification/dpop/dpop-options.js";
 export { createMemoryReplayStore, type MemoryReplayStoreOptions } from "./verification/dpop/memory-replay-store.js";
 export { createNonceSource, type NonceSource, type NonceSourceOptions } from "./verification/dpop/nonce-source.js";

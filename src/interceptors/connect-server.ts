@@ -14,7 +14,7 @@ import type {
 } from "@connectrpc/connect";
 import { createStamp, type Stamp } from "../platform/stamp.js";
 import { problemAt, RuleError, rpcName } from "../rules/problem.js";
-import type { Decision } from "../verification/decision.js";
+import type { Decision } from "../verification/decision/decision.js";
 import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedRefusal, refusalToConnectError } from "./connect-error.js";

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { StreamRequest, StreamResponse } from "@connectrpc/connect";
-import type { Decision } from "../verification/decision.js";
+import type { Decision } from "../verification/decision/decision.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { containEscapedRefusal, refusalToConnectError } from "./connect-error.js";
 import { TokenExpiryTimer } from "./token-expiry-timer.js";

@@ -5,7 +5,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { type Metadata, Server, type ServerInterceptor, type ServerOptions, status } from "@grpc/grpc-js";
 import { grpcPath } from "../grpc-js/service-definition.js";
 import { createStamp, type Stamp } from "../platform/stamp.js";
-import type { Decision } from "../verification/decision.js";
+import type { Decision } from "../verification/decision/decision.js";
 import type { Principal } from "../verification/principal.js";
 import type { ResourceServer } from "../verification/resource-server.js";
 import { GuardedCall } from "./grpc-guarded-call.js";

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DestinationStream } from "pino";
-import type { DecisionEvent } from "../verification/decision.js";
+import type { DecisionEvent } from "../verification/decision/decision.js";
 import { type AuditSink, openDestination } from "./audit-destination.js";
 import { createAuditRecorder } from "./audit-record.js";
 

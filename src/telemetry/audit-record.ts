@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { DecisionEvent } from "../verification/decision.js";
+import type { DecisionEvent } from "../verification/decision/decision.js";
 
 /** One decision, as the audit log has it. Fields without a value are left out. */
 export interface AuditRecord extends Omit<DecisionEvent, "time"> {

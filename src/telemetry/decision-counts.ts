@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Attributes } from "@opentelemetry/api";
-import type { DecisionEvent } from "../verification/decision.js";
+import type { DecisionEvent } from "../verification/decision/decision.js";
 
 /** A number, and what it counts. */
 export interface Count {

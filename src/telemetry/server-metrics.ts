@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Meter, type MeterProvider, metrics } from "@opentelemetry/api";
-import type { DecisionEvent } from "../verification/decision.js";
+import type { DecisionEvent } from "../verification/decision/decision.js";
 import type { ServerEvent } from "../verification/server-event.js";
 import { type Count, createDecisionCounts } from "./decision-counts.js";
 import { createServerEventRecorder } from "./server-events.js";

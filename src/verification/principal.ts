@@ -3,7 +3,7 @@
 
 import { deepFreeze, frozenSet } from "../platform/frozen.js";
 import type { Confirmation } from "./confirmation.js";
-import { readVerifiedClaims } from "./jwt.js";
+import { readVerifiedClaims } from "./jwt/jwt.js";
 
 /** Who calls, proven by a verified access token. The same object serves all calls with that token: it cannot be changed. */
 export interface Principal {

@@ -6,7 +6,7 @@ import { checkTimeout, defaultTimeoutMs } from "../discovery/discovery.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { createHarmlessListener } from "../platform/listener.js";
 import type { ConfiguredRule } from "../rules/rule-set.js";
-import type { DecisionEvent } from "./decision.js";
+import type { DecisionEvent } from "./decision/decision.js";
 import type { DpopOptions } from "./dpop/dpop-options.js";
 import { createDpopVerifier, type DpopVerifier } from "./dpop/dpop-verifier.js";
 import type { ServerEvent } from "./server-event.js";

@@ -4,9 +4,9 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Clock } from "../platform/clock.js";
 import { createRuleSet, type RpcRule, type RuleSet } from "../rules/rule-set.js";
-import { type CallerVerdict, demandsToken, findRefusal, isPrincipal } from "./decide.js";
-import type { Decision, TokenCheck } from "./decision.js";
-import { createDecisionReport, type Judgement } from "./decision-report.js";
+import { type CallerVerdict, demandsToken, findRefusal, isPrincipal } from "./decision/decide.js";
+import type { Decision, TokenCheck } from "./decision/decision.js";
+import { createDecisionReport, type Judgement } from "./decision/decision-report.js";
 import type { IncomingCall } from "./incoming-call.js";
 import type { TokenRefusal } from "./refusal.js";
 import { type ResourceServerOptions, validateServerOptions } from "./resource-server-options.js";

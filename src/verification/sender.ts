@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { checkCertificate } from "./confirmation.js";
-import { type CallerVerdict, isPrincipal } from "./decide.js";
+import { type CallerVerdict, isPrincipal } from "./decision/decide.js";
 import type { DpopVerifier } from "./dpop/dpop-verifier.js";
 import type { IncomingCall } from "./incoming-call.js";
 import type { Principal } from "./principal.js";

@@ -4,10 +4,10 @@
 import { type Clock, elapsed } from "../platform/clock.js";
 import { ownText } from "../platform/own-text.js";
 import { type Credentials, readCredentials } from "./bearer.js";
-import { createJwtDecoder, looksLikeJwt } from "./jwt.js";
-import { type IssuerKeys, verifyJwt } from "./jwt-verifier.js";
-import { createKeySource } from "./keys.js";
-import { createOpaqueVerifier } from "./opaque-verifier.js";
+import { createOpaqueVerifier } from "./introspection/opaque-verifier.js";
+import { createJwtDecoder, looksLikeJwt } from "./jwt/jwt.js";
+import { type IssuerKeys, verifyJwt } from "./jwt/jwt-verifier.js";
+import { createKeySource } from "./keys/key-source.js";
 import { createPrincipal, createScopeSets, type Principal } from "./principal.js";
 import type { TokenRefusal } from "./refusal.js";
 import { sentAsBearer, sentAsDpop } from "./sender.js";

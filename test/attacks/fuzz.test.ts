@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { rpcName } from "../../src/rules/problem.js";
-import type { Decision } from "../../src/verification/decision.js";
+import type { Decision } from "../../src/verification/decision/decision.js";
 import { encodePart, json, signToken } from "../support/issuer.js";
 import { attackerEs256, claims, es256, good, header, partsOf, published } from "./lab/mint.js";
 import { findPiece } from "./lab/secrecy.js";

@@ -6,7 +6,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it, vi } from "vitest";
 import { rpcName } from "../../src/rules/problem.js";
-import type { Decision } from "../../src/verification/decision.js";
+import type { Decision } from "../../src/verification/decision/decision.js";
 import { settle } from "../support/fake-clock.js";
 import { encodePart, hold, type TestKey } from "../support/issuer.js";
 import { attackerEs256, claims, es256, good, header, mint, partsOf, published, rs256 } from "./lab/mint.js";

@@ -4,7 +4,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type ConfiguredRule, createRuleSet, type RpcRule } from "../../src/rules/rule-set.js";
 import { readCredentials } from "../../src/verification/bearer.js";
-import type { Decision } from "../../src/verification/decision.js";
+import type { Decision } from "../../src/verification/decision/decision.js";
 import type { IncomingCall } from "../../src/verification/incoming-call.js";
 import type { Principal } from "../../src/verification/principal.js";
 import type { Refusal, RefusalReason, TokenRefusal } from "../../src/verification/refusal.js";

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { compactVerify } from "jose";
 import type { Clock } from "../../platform/clock.js";
 import type { CallTransport } from "../incoming-call.js";
-import { createJwtDecoder } from "../jwt.js";
+import { createJwtDecoder } from "../jwt/jwt.js";
 import type { TokenRefusal } from "../refusal.js";
 import { type DpopOptions, type DpopSettings, validateDpopOptions } from "./dpop-options.js";
 import { findClaimProblem, type Proof, readProof } from "./proof.js";

@@ -3,7 +3,7 @@
 
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import { jwkThumbprint, requiredMembers } from "../../platform/jwk-thumbprint.js";
-import { isSmallOrder } from "../weak-key.js";
+import { isSmallOrder } from "../keys/weak-key.js";
 
 /** The public key in the header of a proof. */
 export interface ProofKey {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createHash } from "node:crypto";
-import type { UnverifiedJwt } from "../jwt.js";
+import type { UnverifiedJwt } from "../jwt/jwt.js";
 import type { DpopSettings } from "./dpop-options.js";
 import { type ProofKey, readProofKey } from "./proof-key.js";
 import { isTargetUri } from "./target-uri.js";

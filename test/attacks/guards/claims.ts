@@ -12,7 +12,7 @@ export const claimGuards: Readonly<Record<string, Guard>> = {
   "other-use": edit(claims, ["if (otherUse !== undefined) return invalid(otherUse);", ""]),
   issuer: [
     ...edit(claims, ['if (claims["iss"] !== issuer)', "if (false)"]),
-    ...edit("src/verification/jwt-verifier.ts", [
+    ...edit("src/verification/jwt/jwt-verifier.ts", [
       'const issuerKeys = typeof iss === "string" ? options.issuers.get(iss) : undefined;',
       "const issuerKeys = [...options.issuers.values()][iss === undefined ? 0 : 0];",
     ]),

@@ -8,12 +8,13 @@ export function edit(file: string, ...pairs: readonly (readonly [find: string, r
   return pairs.map(([find, replace]) => ({ file, find, replace }));
 }
 
-/** An edit that puts an import behind another one. */
+/** An edit that puts an import behind another one. Its path is given as from a folder of `src`, wherever the file is. */
 export function importing(file: string, after: string, line: string): Edit {
-  return { file, find: after, replace: `${after}\n${line}` };
+  const toRoot = "../".repeat(file.split("/").length - 1);
+  return { file, find: after, replace: `${after}\n${line.replace("../../test/", `${toRoot}test/`)}` };
 }
 
-const signature = "src/verification/signature.ts";
+const signature = "src/verification/jwt/signature.ts";
 
 /** Verifies a signature by what the key can do, in the place of jose, whatever the header says of the algorithm. */
 export const verifyByKey: Guard = [
@@ -30,13 +31,13 @@ export const verifyByKey: Guard = [
 ];
 
 /** Any key may verify anything. */
-export const anyUse: Guard = edit("src/verification/published-keys.ts", [
+export const anyUse: Guard = edit("src/verification/keys/published-keys.ts", [
   "return named.filter(({ jwk }) => mayVerify(jwk, alg));",
   "return named;",
 ]);
 
 /** Base64 is taken as Buffer takes it. */
-export const lenientBase64: Guard = edit("src/verification/jwt.ts", [
+export const lenientBase64: Guard = edit("src/verification/jwt/jwt.ts", [
   "if (!alphabet.test(encoded)) return false;",
   "if (encoded !== undefined) return true;",
 ]);

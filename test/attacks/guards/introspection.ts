@@ -24,7 +24,7 @@ export const introspectionGuards: Readonly<Record<string, Guard>> = {
     ...edit(endpoint, ["return answer?.active === true ? answer : undefined;", "return answer as never;"]),
   ],
   "introspection-outage": failOpen,
-  "introspection-token-type": edit("src/verification/opaque-verifier.ts", [
+  "introspection-token-type": edit("src/verification/introspection/opaque-verifier.ts", [
     "if (typeProblem !== undefined) return typeProblem;",
     "",
   ]),

@@ -4,7 +4,7 @@
 import type { Guard } from "../guards.js";
 import { edit } from "./edits.js";
 
-const endpoint = "src/verification/key-set-endpoint.ts";
+const endpoint = "src/verification/keys/key-set-endpoint.ts";
 const discovery = "src/discovery/discovery.ts";
 
 /** Where keys come from. */

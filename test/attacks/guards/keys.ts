@@ -4,12 +4,12 @@
 import type { Guard } from "../guards.js";
 import { anyUse, edit, verifyByKey } from "./edits.js";
 
-const keys = "src/verification/keys.ts";
-const published = "src/verification/published-keys.ts";
-const signature = "src/verification/signature.ts";
+const keys = "src/verification/keys/key-source.ts";
+const published = "src/verification/keys/published-keys.ts";
+const signature = "src/verification/jwt/signature.ts";
 const anyId = edit(published, ["const named = kid === undefined ? all : (byId.get(kid) ?? []);", "const named = all;"]);
 
-const believeWeakKeys = edit("src/verification/weak-key.ts", [
+const believeWeakKeys = edit("src/verification/keys/weak-key.ts", [
   "export function findKeyWeakness(jwk: JWK): string | undefined {",
   "export function findKeyWeakness(jwk: JWK): string | undefined {\n  if (jwk !== undefined) return undefined;",
 ]);
@@ -39,7 +39,7 @@ export const keyGuards: Readonly<Record<string, Guard>> = {
     "return isWithin(lookedForUnknownAt, unknownKeyCooldownMs) ? unknownKey : findAfterRefresh(alg, kid);",
     "return findAfterRefresh(alg, kid);",
   ]),
-  "keys-of-the-issuer": edit("src/verification/jwt-verifier.ts", [
+  "keys-of-the-issuer": edit("src/verification/jwt/jwt-verifier.ts", [
     "prove(token, checked, keys);",
     `(async () => {
        for (const each of options.issuers.values()) {

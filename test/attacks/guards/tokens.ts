@@ -4,9 +4,9 @@
 import type { Guard } from "../guards.js";
 import { anyUse, edit, importing, lenientBase64, verifyByKey } from "./edits.js";
 
-const signature = "src/verification/signature.ts";
-const jwt = "src/verification/jwt.ts";
-const json = "src/verification/strict-json.ts";
+const signature = "src/verification/jwt/signature.ts";
+const jwt = "src/verification/jwt/jwt.ts";
+const json = "src/verification/jwt/strict-json.ts";
 const algList = 'if (typeof alg !== "string" || !algorithms.includes(alg))';
 const crash = ["  } catch {\n    // falls", "  } catch (error) {\n    throw error;\n    // falls"] as const;
 

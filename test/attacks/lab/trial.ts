@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { DecisionEvent } from "../../../src/verification/decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision/decision.js";
 import type { Attack, ForgedRequest, Scene, Verdict } from "../attack.js";
 import { type Caller, type Ending, requestOf } from "./call.js";
 import { untouched } from "./handlers.js";

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { clientSecret } from "../../../src/credentials/client-secret.js";
-import type { DecisionEvent } from "../../../src/verification/decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision/decision.js";
 import { createNonceSource } from "../../../src/verification/dpop/nonce-source.js";
 import { createResourceServer, type ResourceServer } from "../../../src/verification/resource-server.js";
 import type { IssuerOptions } from "../../../src/verification/trusted-issuer.js";

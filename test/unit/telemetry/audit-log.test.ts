@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AuditLogOptions, createAuditLog } from "../../../src/audit.js";
-import type { DecisionEvent } from "../../../src/verification/decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision/decision.js";
 import { allowedCall, refusedCall } from "./decisions.js";
 
 interface Written {

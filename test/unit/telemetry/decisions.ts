@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { DecisionEvent } from "../../../src/verification/decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision/decision.js";
 
 /** An allowed call, changed as a test needs. */
 export function allowedCall(changes: Partial<DecisionEvent> = {}): DecisionEvent {

@@ -5,7 +5,7 @@ import { AggregationTemporality } from "@opentelemetry/sdk-metrics";
 import { describe, expect, it } from "vitest";
 import { createServerMetrics } from "../../../src/opentelemetry.js";
 import { createDecisionCounts } from "../../../src/telemetry/decision-counts.js";
-import type { DecisionEvent } from "../../../src/verification/decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision/decision.js";
 import type { RefusalReason } from "../../../src/verification/refusal.js";
 import type { ServerEvent } from "../../../src/verification/server-event.js";
 import { type Collected, createCollector } from "./collected.js";

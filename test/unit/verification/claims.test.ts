@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { type Provider, standardProvider } from "../../../src/providers/provider.js";
 import { type CheckedClaims, checkClaims, checkType } from "../../../src/verification/claims.js";
-import { createJwtDecoder } from "../../../src/verification/jwt.js";
+import { createJwtDecoder } from "../../../src/verification/jwt/jwt.js";
 import type { TokenRefusal } from "../../../src/verification/refusal.js";
 import {
   audience,

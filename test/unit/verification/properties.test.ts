@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Health } from "../../../src/gen/health/v1/health_pb.js";
 import { PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
 import { rpcName } from "../../../src/rules/problem.js";
-import type { Decision } from "../../../src/verification/decision.js";
+import type { Decision } from "../../../src/verification/decision/decision.js";
 import { createResourceServer } from "../../../src/verification/resource-server.js";
 import { createFakeClock } from "../../support/fake-clock.js";
 import { createIssuer, encodePart, type TokenPart } from "../../support/issuer.js";

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { clientSecret } from "../../../src/credentials/client-secret.js";
 import { PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
 import { rpcName } from "../../../src/rules/problem.js";
-import type { DecisionEvent } from "../../../src/verification/decision.js";
+import type { DecisionEvent } from "../../../src/verification/decision/decision.js";
 import type { CallTransport, IncomingCall } from "../../../src/verification/incoming-call.js";
 import { createResourceServer, type ResourceServer } from "../../../src/verification/resource-server.js";
 import {

@@ -11,7 +11,7 @@ import { PaymentService } from "../../../src/gen/payment/v1/payment_pb.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { standardProvider } from "../../../src/providers/provider.js";
 import { RuleError, rpcName } from "../../../src/rules/problem.js";
-import type { Decision, DecisionEvent } from "../../../src/verification/decision.js";
+import type { Decision, DecisionEvent } from "../../../src/verification/decision/decision.js";
 import type { Refusal } from "../../../src/verification/refusal.js";
 import { createResourceServer, type ResourceServer } from "../../../src/verification/resource-server.js";
 import type { CommonServerOptions, SingleIssuerOptions } from "../../../src/verification/resource-server-options.js";

@@ -1,11 +1,11 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { evaluate } from "../rules/evaluate.js";
-import type { Rule } from "../rules/rule.js";
-import type { RpcRule } from "../rules/rule-set.js";
-import type { Principal } from "./principal.js";
-import type { Refusal, RefusalReason, TokenRefusal } from "./refusal.js";
+import { evaluate } from "../../rules/evaluate.js";
+import type { Rule } from "../../rules/rule.js";
+import type { RpcRule } from "../../rules/rule-set.js";
+import type { Principal } from "../principal.js";
+import type { Refusal, RefusalReason, TokenRefusal } from "../refusal.js";
 
 /** What is known of the caller: a principal, why its token is refused, or nothing, because nobody looked. */
 export type CallerVerdict = Principal | TokenRefusal | undefined;

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createRemoteJWKSet, customFetch, errors, type JSONWebKeySet, type RemoteJWKSet } from "jose";
-import { discover, isConfidential, isDowngrade } from "../discovery/discovery.js";
-import { DiscoveryError, networkReason } from "../discovery/discovery-failure.js";
-import { boundedFetch } from "../platform/bounded-fetch.js";
-import type { Clock } from "../platform/clock.js";
+import { discover, isConfidential, isDowngrade } from "../../discovery/discovery.js";
+import { DiscoveryError, networkReason } from "../../discovery/discovery-failure.js";
+import { boundedFetch } from "../../platform/bounded-fetch.js";
+import type { Clock } from "../../platform/clock.js";
 
 /** Where an issuer publishes its keys. */
 export interface KeySetEndpoint {

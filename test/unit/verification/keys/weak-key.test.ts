@@ -4,8 +4,8 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey, verify } from "node:crypto";
 import type { JWK } from "jose";
 import { describe, expect, it } from "vitest";
-import { findKeyWeakness } from "../../../src/verification/weak-key.js";
-import { mintKey, mintWeakRsaKey } from "../../support/issuer.js";
+import { findKeyWeakness } from "../../../../src/verification/keys/weak-key.js";
+import { mintKey, mintWeakRsaKey } from "../../../support/issuer.js";
 
 const rsa = (await mintKey("RS256", "rsa")).publicJwk;
 const ec = (await mintKey("ES256", "ec")).publicJwk;

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type CryptoKey, compactVerify, errors } from "jose";
+import { type KeySource, unknownKey } from "../keys/key-source.js";
+import type { PublishedKey } from "../keys/published-keys.js";
+import { invalid, type TokenRefusal } from "../refusal.js";
 import type { UnverifiedJwt } from "./jwt.js";
-import { type KeySource, unknownKey } from "./keys.js";
-import type { PublishedKey } from "./published-keys.js";
-import { invalid, type TokenRefusal } from "./refusal.js";
 
 /** What a token was signed with, by its header. Nothing else of the header takes part: no jku, jwk, x5u, x5c. */
 export interface SigningHeader {

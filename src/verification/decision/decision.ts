@@ -1,9 +1,9 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { RpcRule } from "../rules/rule-set.js";
-import type { Principal } from "./principal.js";
-import type { Refusal, RefusalReason } from "./refusal.js";
+import type { RpcRule } from "../../rules/rule-set.js";
+import type { Principal } from "../principal.js";
+import type { Refusal, RefusalReason } from "../refusal.js";
 
 /** What a resource server decides of one call. */
 export type Decision =

@@ -1,12 +1,12 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { RpcRule } from "../rules/rule-set.js";
+import type { RpcRule } from "../../rules/rule-set.js";
+import type { CallTransport, IncomingCall } from "../incoming-call.js";
+import type { Refusal } from "../refusal.js";
+import type { ServerSettings } from "../resource-server-options.js";
 import { type CallerVerdict, isPrincipal, judgeNext } from "./decide.js";
 import type { DecisionEvent, TokenCheck } from "./decision.js";
-import type { CallTransport, IncomingCall } from "./incoming-call.js";
-import type { Refusal } from "./refusal.js";
-import type { ServerSettings } from "./resource-server-options.js";
 
 /** What was decided of a call, and by what. */
 export interface Judgement {

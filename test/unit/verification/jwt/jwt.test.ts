@@ -3,9 +3,9 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createJwtDecoder, isBase64url } from "../../../src/verification/jwt.js";
-import { encodePart } from "../../support/issuer.js";
-import { claimsWith, expectNothingOf, headerWith, mint } from "./harness.js";
+import { createJwtDecoder, isBase64url } from "../../../../src/verification/jwt/jwt.js";
+import { encodePart } from "../../../support/issuer.js";
+import { claimsWith, expectNothingOf, headerWith, mint } from "../harness.js";
 
 const decodeJwt = createJwtDecoder();
 

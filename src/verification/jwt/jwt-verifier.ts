@@ -1,15 +1,15 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from "../platform/clock.js";
-import { claimRules } from "./claim-rules.js";
-import { type CheckedClaims, type ClaimRules, checkClaims, checkType } from "./claims.js";
+import type { Clock } from "../../platform/clock.js";
+import { claimRules } from "../claim-rules.js";
+import { type CheckedClaims, type ClaimRules, checkClaims, checkType } from "../claims.js";
+import type { KeySource } from "../keys/key-source.js";
+import { invalid, type TokenRefusal } from "../refusal.js";
+import type { TokenVerdict, VerifiedToken } from "../token-verdict.js";
+import type { TrustedIssuer } from "../trusted-issuer.js";
 import type { UnverifiedJwt } from "./jwt.js";
-import type { KeySource } from "./keys.js";
-import { invalid, type TokenRefusal } from "./refusal.js";
 import { findSigner, readSigningHeader, type SigningHeader } from "./signature.js";
-import type { TokenVerdict, VerifiedToken } from "./token-verdict.js";
-import type { TrustedIssuer } from "./trusted-issuer.js";
 
 /** An issuer, and its keys. */
 export interface IssuerKeys {

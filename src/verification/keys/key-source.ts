@@ -1,14 +1,14 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { DiscoveryError } from "../discovery/discovery-failure.js";
-import { type Clock, elapsed } from "../platform/clock.js";
-import { ageOf, type Moment, momentOf, never } from "../platform/moment.js";
+import { DiscoveryError } from "../../discovery/discovery-failure.js";
+import { type Clock, elapsed } from "../../platform/clock.js";
+import { ageOf, type Moment, momentOf, never } from "../../platform/moment.js";
+import { invalid, type TokenRefusal } from "../refusal.js";
+import type { KeysEvent } from "../server-event.js";
+import type { Proof } from "../token-cache.js";
 import { createKeySetEndpoint, type KeySetEndpointOptions } from "./key-set-endpoint.js";
 import { noKeys, type PublishedKey, type PublishedKeys } from "./published-keys.js";
-import { invalid, type TokenRefusal } from "./refusal.js";
-import type { KeysEvent } from "./server-event.js";
-import type { Proof } from "./token-cache.js";
 
 /** The published keys of one issuer. */
 export interface KeySource {

@@ -1,17 +1,17 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from "../platform/clock.js";
-import { ageOf, momentOf } from "../platform/moment.js";
-import { claimRules } from "./claim-rules.js";
-import { checkClaims } from "./claims.js";
-import { createIntrospector, type Introspector } from "./introspection/introspector.js";
-import type { Introspected } from "./introspection/verdict.js";
-import { invalid, type TokenRefusal } from "./refusal.js";
-import type { Proof } from "./token-cache.js";
-import type { TokenVerdict, VerifiedToken } from "./token-verdict.js";
-import type { TrustedIssuer } from "./trusted-issuer.js";
-import type { VerifierOptions } from "./verifier.js";
+import type { Clock } from "../../platform/clock.js";
+import { ageOf, momentOf } from "../../platform/moment.js";
+import { claimRules } from "../claim-rules.js";
+import { checkClaims } from "../claims.js";
+import { invalid, type TokenRefusal } from "../refusal.js";
+import type { Proof } from "../token-cache.js";
+import type { TokenVerdict, VerifiedToken } from "../token-verdict.js";
+import type { TrustedIssuer } from "../trusted-issuer.js";
+import type { VerifierOptions } from "../verifier.js";
+import { createIntrospector, type Introspector } from "./introspector.js";
+import type { Introspected } from "./verdict.js";
 
 /** Verifies opaque tokens by asking their issuer (RFC 7662). */
 export interface OpaqueVerifier {

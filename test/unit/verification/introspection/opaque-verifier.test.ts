@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it } from "vitest";
-import { clientSecret } from "../../../src/credentials/client-secret.js";
-import { providers } from "../../../src/providers/presets.js";
-import type { IntrospectionOptions } from "../../../src/verification/introspection/introspection-options.js";
-import { createTrustedIssuer, type IssuerOptions } from "../../../src/verification/trusted-issuer.js";
-import { createVerifiers } from "../../../src/verification/verifier.js";
-import { createFakeClock } from "../../support/fake-clock.js";
-import { createFakeIntrospectionEndpoint } from "../../support/fake-introspection-endpoint.js";
-import { createIssuer } from "../../support/issuer.js";
-import { audience, claimsWith, invalidBecause, issuerUrl, key, mint, start } from "./harness.js";
+import { clientSecret } from "../../../../src/credentials/client-secret.js";
+import { providers } from "../../../../src/providers/presets.js";
+import type { IntrospectionOptions } from "../../../../src/verification/introspection/introspection-options.js";
+import { createTrustedIssuer, type IssuerOptions } from "../../../../src/verification/trusted-issuer.js";
+import { createVerifiers } from "../../../../src/verification/verifier.js";
+import { createFakeClock } from "../../../support/fake-clock.js";
+import { createFakeIntrospectionEndpoint } from "../../../support/fake-introspection-endpoint.js";
+import { createIssuer } from "../../../support/issuer.js";
+import { audience, claimsWith, invalidBecause, issuerUrl, key, mint, start } from "../harness.js";
 
 const opaqueIssuer = "https://opaque.example.com";
 const token = "ory_at_7Zk2.pQ9xW";

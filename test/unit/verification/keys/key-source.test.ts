@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, it, vi } from "vitest";
-import { DiscoveryError } from "../../../src/discovery/discovery-failure.js";
-import type { Principal } from "../../../src/verification/principal.js";
-import type { TokenRefusal } from "../../../src/verification/refusal.js";
-import { settle } from "../../support/fake-clock.js";
+import { DiscoveryError } from "../../../../src/discovery/discovery-failure.js";
+import type { Principal } from "../../../../src/verification/principal.js";
+import type { TokenRefusal } from "../../../../src/verification/refusal.js";
+import { settle } from "../../../support/fake-clock.js";
 import {
   type Answer,
   down,
@@ -18,7 +18,7 @@ import {
   signToken,
   type TestIssuer,
   type TestKey,
-} from "../../support/issuer.js";
+} from "../../../support/issuer.js";
 import {
   type Bench,
   claimsWith,
@@ -30,7 +30,7 @@ import {
   mint,
   start,
   until,
-} from "./harness.js";
+} from "../harness.js";
 
 const order = { clientId: "order-service" };
 const noKey = invalidBecause("no published key matches the token's kid and alg");

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { isUtf8 } from "node:buffer";
-import { deepFreeze } from "../platform/frozen.js";
-import { ownText } from "../platform/own-text.js";
+import { deepFreeze } from "../../platform/frozen.js";
+import { ownText } from "../../platform/own-text.js";
 import { findJsonProblem } from "./strict-json.js";
 
 /** A JWT in the JWS compact serialization, taken apart but not verified (RFC 7515 §3.1). */

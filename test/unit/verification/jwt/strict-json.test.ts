@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findJsonProblem } from "../../../src/verification/strict-json.js";
+import { findJsonProblem } from "../../../../src/verification/jwt/strict-json.js";
 
 const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
