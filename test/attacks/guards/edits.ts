@@ -11,7 +11,7 @@ export function edit(file: string, ...pairs: readonly (readonly [find: string, r
 /** An edit that puts an import behind another one. Its path is given as from a folder of `src`, wherever the file is. */
 export function importing(file: string, after: string, line: string): Edit {
   const toRoot = "../".repeat(file.split("/").length - 1);
-  return { file, find: after, replace: `${after}\n${line.replace("../../test/", `${toRoot}test/`)}` };
+  return { file, find: after, replace: `${after}\n${line.replace(/(\.\.\/)+test\//, `${toRoot}test/`)}` };
 }
 
 const signature = "src/verification/jwt/signature.ts";
