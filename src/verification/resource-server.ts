@@ -7,6 +7,7 @@ import { createRuleSet, type RpcRule, type RuleSet } from "../rules/rule-set.js"
 import { type CallerVerdict, demandsToken, findRefusal, isPrincipal } from "./decision/decide.js";
 import type { Decision, TokenCheck } from "./decision/decision.js";
 import { createDecisionReport, type Judgement } from "./decision/decision-report.js";
+import type { DpopVerifier } from "./dpop/dpop-verifier.js";
 import type { IncomingCall } from "./incoming-call.js";
 import type { TokenRefusal } from "./refusal.js";
 import { type ResourceServerOptions, validateServerOptions } from "./resource-server-options.js";
@@ -76,7 +77,6 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
     verdict: Verdict,
     tokenCheck: TokenCheck,
   ): Decision | Promise<Decision> {
-    if ("reason" in verdict || verdict.confirmation === undefined) return conclude(call, rule, verdict, tokenCheck);
     const proven = checkSender(verdict, call, dpop);
     return proven instanceof Promise
       ? proven.then((result) => conclude(call, rule, result, tokenCheck))
@@ -94,7 +94,7 @@ export function createResourceServer(options: ResourceServerOptions): ResourceSe
       const plan = call.method === undefined ? undefined : plans.get(call.method);
       if (plan === undefined) return refuseWithoutRule(call, report);
       const { rule, verifier } = plan;
-      if (!demandsToken(rule.rule)) return admitPublic(call, plan, report);
+      if (!demandsToken(rule.rule)) return admitPublic(call, plan, report, dpop);
       const verdict = verifier.verify(call.authorization);
       return verdict instanceof Promise
         ? verdict.then((verified) => judge(call, rule, verified, "verified"))
@@ -110,15 +110,14 @@ interface Plan {
 }
 
 function createPlans(rules: RuleSet, verifiers: Verifiers): ReadonlyMap<DescMethod, Plan> {
-  const byAudience = new Map(
-    rules.all.map(({ audience }) => audience).map((audience) => [audience, verifiers.forAudience(audience)]),
+  const byAudience = new Map<string, Verifier>();
+  return new Map(
+    rules.all.map((rule) => {
+      const verifier = byAudience.get(rule.audience) ?? verifiers.forAudience(rule.audience);
+      byAudience.set(rule.audience, verifier);
+      return [rule.method, { rule, verifier }];
+    }),
   );
-  const plans = new Map<DescMethod, Plan>();
-  for (const rule of rules.all) {
-    const verifier = byAudience.get(rule.audience);
-    if (verifier !== undefined) plans.set(rule.method, { rule, verifier });
-  }
-  return plans;
 }
 
 type Report = ((judgement: Judgement) => void) | undefined;
@@ -129,7 +128,12 @@ function refuseWithoutRule(call: IncomingCall, report: Report): Decision {
   return { allowed: false, refusal };
 }
 
-function admitPublic(call: IncomingCall, { rule, verifier }: Plan, report: Report): Decision {
+function admitPublic(
+  call: IncomingCall,
+  { rule, verifier }: Plan,
+  report: Report,
+  dpop: DpopVerifier | undefined,
+): Decision {
   const decision: Decision = { allowed: true, rule, principal: undefined };
   if (report === undefined) return decision;
   const tell = (verdict: CallerVerdict, tokenCheck: TokenCheck): void =>
@@ -142,6 +146,7 @@ function admitPublic(call: IncomingCall, { rule, verifier }: Plan, report: Repor
   // A public call waits for nothing: what its next rule would say is found out behind it.
   Promise.resolve()
     .then(() => verifier.verify(call.authorization))
+    .then((verdict) => checkSender(verdict, call, dpop))
     .then(
       (verdict) => tell(verdict, "verified"),
       () => tell(undefined, "none"),

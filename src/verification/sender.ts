@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { checkCertificate } from "./confirmation.js";
+import { type Confirmation, checkCertificate } from "./confirmation.js";
 import { type CallerVerdict, isPrincipal } from "./decision/decide.js";
 import type { DpopVerifier } from "./dpop/dpop-verifier.js";
 import type { IncomingCall } from "./incoming-call.js";
@@ -11,14 +11,24 @@ import type { Verdict } from "./verifier.js";
 
 /**
  * Checks that whoever sent a bound token holds the key that it is bound to: with every call, for it is the call that
- * proves it, not the token.
+ * proves it, not the token. A token that is bound to nothing, or refused already, stays what it is.
  */
 export function checkSender(
+  verdict: Verdict,
+  call: IncomingCall,
+  dpop: DpopVerifier | undefined,
+): Verdict | Promise<Verdict> {
+  return "reason" in verdict || verdict.confirmation === undefined
+    ? verdict
+    : checkBinding(verdict, verdict.confirmation, call, dpop);
+}
+
+function checkBinding(
   principal: Principal,
+  { certificateThumbprint, keyThumbprint: jkt }: Confirmation,
   { authorization, transport }: IncomingCall,
   dpop: DpopVerifier | undefined,
 ): Verdict | Promise<Verdict> {
-  const { certificateThumbprint, keyThumbprint: jkt } = principal.confirmation ?? {};
   if (certificateThumbprint !== undefined) {
     const problem = checkCertificate(certificateThumbprint, transport?.certificateThumbprint);
     if (problem !== undefined) return problem;

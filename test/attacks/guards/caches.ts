@@ -24,8 +24,8 @@ export const cacheGuards: Readonly<Record<string, Guard>> = {
           : conclude(call, { ...rule, rule: { ...rule.rule, callers: undefined, requirement: { kind: "authenticated" } } }, verdict, "cached");`,
   ]),
   "cached-audience": edit(server, [
-    "verifiers.forAudience(audience)",
-    "verifiers.forAudience(rules.all[0]?.audience ?? audience)",
+    "verifiers.forAudience(rule.audience)",
+    "verifiers.forAudience(rules.all[0]?.audience ?? rule.audience)",
   ]),
   "frozen-principal": [
     ...edit(

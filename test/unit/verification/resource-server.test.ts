@@ -500,6 +500,13 @@ describe("createResourceServer", () => {
       expect(events).toMatchObject([{ decision: "allow", next: "allow", clientId: "order-service" }]);
     });
 
+    it("looks at what a bound token is bound to, also for a public RPC", async () => {
+      const { call, events } = createBench({}, { public: {}, next: { authenticated: {} } });
+      const cnf = { "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" };
+      expect(await call(check, bearer({ cnf }))).toMatchObject({ allowed: true, principal: undefined });
+      expect(events).toMatchObject([{ decision: "allow", next: "TOKEN_INVALID", clientId: undefined }]);
+    });
+
     it("has no public call fail for a bug of a transport", async () => {
       const authorization = 7 as unknown as string;
       const { resourceServer, events } = createBench({}, { public: {}, next: { authenticated: {} } });
