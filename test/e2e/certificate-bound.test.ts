@@ -81,7 +81,8 @@ describe.skipIf(!hasOpenssl)("a token that is bound to a certificate (RFC 8705),
       services: [PaymentService],
       issuer: issuer.url,
       fetch: issuer.fetch,
-      onDecision: (event) => events.push(event),
+      // The other end is known as long as the connection is there.
+      onDecision: (event) => events.push({ ...event }),
     });
     await startServers();
   });

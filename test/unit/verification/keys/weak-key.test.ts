@@ -1,7 +1,7 @@
 // Copyright 2026 The meshauth Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { createPublicKey, generateKeyPairSync, type JsonWebKey, verify } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import type { JWK } from "jose";
 import { describe, expect, it } from "vitest";
 import { findKeyWeakness } from "../../../../src/verification/keys/weak-key.js";
@@ -89,12 +89,6 @@ describe("findKeyWeakness", () => {
 
     it.each(points)("is refused: %s", (point) => {
       expect(findKeyWeakness(jwkOf(point))).toBe("is a point of small order, for which everybody can sign");
-    });
-
-    it("would let everybody sign, which is why", () => {
-      const neutral = createPublicKey({ key: { ...jwkOf(points[1] ?? "") } as JsonWebKey, format: "jwk" });
-      const forged = Buffer.concat([Buffer.from([1]), Buffer.alloc(63)]);
-      expect(verify(null, Buffer.from("any text"), neutral, forged)).toBe(true);
     });
 
     it("is none where the key has another length, or is an ordinary one", () => {
