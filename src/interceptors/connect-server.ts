@@ -99,13 +99,13 @@ type GateContext = Pick<
   Partial<Pick<HandlerContext, "responseHeader">>;
 
 function createGuard(resourceServer: ResourceServer): Guard {
-  function conclude({ requestHeader, responseHeader }: GateContext, decision: Decision): Admission {
+  function conclude(context: GateContext, decision: Decision): Admission {
+    const { requestHeader, responseHeader } = context;
     if (!decision.allowed) throw refusalToConnectError(decision.refusal);
     const { rule, principal } = decision;
     admissions.set(requestHeader, { allowed: true, rule, principal, by: resourceServer });
     if (decision.dpopNonce !== undefined) responseHeader?.set(dpopNonceHeader, decision.dpopNonce);
-    // A handler that passes its headers on must not pass on what its caller is.
-    if (principal !== undefined) requestHeader.delete("authorization");
+    hideCredentials(context, principal);
     return decision;
   }
 
@@ -117,7 +117,7 @@ function createGuard(resourceServer: ResourceServer): Guard {
       rpc: rpcName(method),
       authorization: readAuthorization(request, requestHeader),
       protocol: protocolName,
-      transport: new ConnectTransport(request, context),
+      transport: new ConnectTransport(request?.raw, context),
     });
     return decision instanceof Promise
       ? decision.then((decided) => conclude(context, decided))
@@ -206,6 +206,15 @@ function guardRouter(
     },
   };
   return guarded;
+}
+
+// A handler that passes its headers on must not pass on what its caller is. Where nobody knows the caller, the header is
+// the handler's to read.
+function hideCredentials({ values, requestHeader }: GateContext, principal: Principal | undefined): void {
+  const taken = requestOf(values)?.authorization;
+  if (principal === undefined) {
+    if (taken !== undefined) requestHeader.set("authorization", taken);
+  } else if (taken === undefined) requestHeader.delete("authorization");
 }
 
 function protocolOf(header: Headers): string {

@@ -7,6 +7,7 @@ import type { CallTransport } from "../verification/incoming-call.js";
 
 /** A request of node:http or node:http2, or what Fastify wraps around one. */
 export interface RawRequest {
+  readonly headers?: Record<string, string | string[] | undefined>;
   readonly rawHeaders?: readonly string[];
   readonly socket?: RawSocket;
   readonly stream?: { readonly session?: RawSession | undefined };
@@ -23,29 +24,44 @@ interface RawSession {
   readonly socket: RawSocket;
 }
 
-const rawRequest: ContextKey<RawRequest | undefined> = createContextKey<RawRequest | undefined>(undefined, {
-  description: "meshauth raw request",
+/** A request, and the `authorization` header that was taken out of it. */
+export interface NotedRequest {
+  readonly raw: RawRequest;
+  readonly authorization: string | undefined;
+}
+
+const notedRequest: ContextKey<NotedRequest | undefined> = createContextKey<NotedRequest | undefined>(undefined, {
+  description: "meshauth noted request",
 });
 
 /**
  * Notes the request of a server adapter in front of its context values: those are the user's, who may give all requests
- * the same ones.
+ * the same ones. Takes the `authorization` header out of it, before the adapter copies headers: nobody else is to see the
+ * token of a caller that is known, and to copy a token costs more than to check one that is known.
  */
 export function noteRequest(request: RawRequest, values: ContextValues): ContextValues {
-  return new LayeredValues(request.raw ?? request, values);
+  const raw = request.raw ?? request;
+  return new LayeredValues({ raw, authorization: takeAuthorization(raw) }, values);
+}
+
+function takeAuthorization({ headers }: RawRequest): string | undefined {
+  const value = headers?.["authorization"];
+  if (headers === undefined || typeof value !== "string") return undefined;
+  headers["authorization"] = undefined;
+  return value;
 }
 
 class LayeredValues implements ContextValues {
-  readonly #request: RawRequest;
+  readonly #request: NotedRequest;
   readonly #values: ContextValues;
 
-  constructor(request: RawRequest, values: ContextValues) {
+  constructor(request: NotedRequest, values: ContextValues) {
     this.#request = request;
     this.#values = values;
   }
 
   get<T>(key: ContextKey<T>): T {
-    return key.id === rawRequest.id ? (this.#request as T) : this.#values.get(key);
+    return key.id === notedRequest.id ? (this.#request as T) : this.#values.get(key);
   }
 
   set<T>(key: ContextKey<T>, value: T): this {
@@ -60,8 +76,8 @@ class LayeredValues implements ContextValues {
 }
 
 /** The request that a call came with; `undefined` where the server adapter was not told to note it. */
-export function requestOf(values: ContextValues): RawRequest | undefined {
-  return values.get(rawRequest);
+export function requestOf(values: ContextValues): NotedRequest | undefined {
+  return values.get(notedRequest);
 }
 
 /** Values of a header as they were sent, line by line. Node keeps the first of some repeated lines and drops the others. */
@@ -76,9 +92,9 @@ export function linesOf({ rawHeaders = [] }: RawRequest, name: string): readonly
 }
 
 /** The `authorization` header of a call; several values are joined as HTTP joins them, which makes them no token. */
-export function readAuthorization(request: RawRequest | undefined, header: Headers): string | null {
-  const lines = request === undefined ? [] : linesOf(request, "authorization");
-  return lines.length > 1 ? lines.join(", ") : header.get("authorization");
+export function readAuthorization(request: NotedRequest | undefined, header: Headers): string | null {
+  const lines = request === undefined ? [] : linesOf(request.raw, "authorization");
+  return lines.length > 1 ? lines.join(", ") : (request?.authorization ?? header.get("authorization"));
 }
 
 /** What carries a call, read only as far as it is asked for. */

@@ -43,7 +43,7 @@ export const headerGuards: Readonly<Record<string, Guard>> = {
   ],
   "token-length": edit(bearer, ["if (token.length > maxTokenLength)", "if (false)"]),
   "one-header-line": edit(raw, [
-    'return lines.length > 1 ? lines.join(", ") : header.get("authorization");',
+    'return lines.length > 1 ? lines.join(", ") : (request?.authorization ?? header.get("authorization"));',
     'return lines.find((line) => line.length > 100) ?? header.get("authorization");',
   ]),
   "header-only": [
@@ -53,8 +53,8 @@ export const headerGuards: Readonly<Record<string, Guard>> = {
       'import { findTokenIn } from "../../test/attacks/naive/read.js";',
     ),
     ...edit(raw, [
-      'return lines.length > 1 ? lines.join(", ") : header.get("authorization");',
-      `const { url = "", rawHeaders = [] } = (request ?? {}) as { url?: string; rawHeaders?: string[] };
+      'return lines.length > 1 ? lines.join(", ") : (request?.authorization ?? header.get("authorization"));',
+      `const { url = "", rawHeaders = [] } = (request?.raw ?? {}) as unknown as { url?: string; rawHeaders?: string[] };
        return \`Bearer \${findTokenIn([url, ...rawHeaders])}\`;`,
     ]),
   ],

@@ -40,6 +40,26 @@ describe("readAuthorization", () => {
 });
 
 describe("noteRequest", () => {
+  it("takes the authorization header out of a request, before anybody copies it", () => {
+    const request = {
+      headers: { authorization: "Bearer a", te: "trailers" },
+      rawHeaders: ["authorization", "Bearer a"],
+    };
+    const noted = requestOf(noteRequest(request, createContextValues()));
+    expect({ ...request.headers }).toEqual({ te: "trailers" });
+    expect(readAuthorization(noted, new Headers())).toBe("Bearer a");
+    const wrapped = { raw: { headers: { authorization: "Bearer b" } } };
+    expect(readAuthorization(requestOf(noteRequest(wrapped, createContextValues())), new Headers())).toBe("Bearer b");
+    expect(wrapped.raw.headers.authorization).toBeUndefined();
+  });
+
+  it("leaves a header that is no text where it is", () => {
+    const headers = { authorization: ["Bearer a"] };
+    const noted = requestOf(noteRequest({ headers }, createContextValues()));
+    expect(headers.authorization).toEqual(["Bearer a"]);
+    expect(readAuthorization(noted, first)).toBe("Bearer a");
+  });
+
   const twice = { rawHeaders: ["authorization", "a", "authorization", "b"] };
 
   it("lets the values of a request through", () => {
