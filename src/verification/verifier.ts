@@ -94,7 +94,8 @@ function createVerifier(options: VerifierOptions, verifyToken: (token: string) =
     const { issuer, verdict } = verifyToken(token);
     const finish = (result: VerifiedToken | TokenRefusal): Verdict => {
       report?.(startedAt, issuer, result);
-      return "reason" in result ? result : (checkScheme(scheme, result) ?? remember(text, result));
+      if ("reason" in result) return result;
+      return checkScheme(scheme, result) ?? checkStillValid(result, options) ?? remember(text, result);
     };
     return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
   }
@@ -117,6 +118,15 @@ function checkScheme(scheme: Credentials["scheme"], { claims }: VerifiedToken): 
   const isBound = claims.confirmation?.keyThumbprint !== undefined;
   if (isBound === (scheme === "DPoP")) return undefined;
   return isBound ? sentAsBearer : sentAsDpop;
+}
+
+// Keys, or an answer about the token, may have been waited for longer than the token had to live.
+function checkStillValid(
+  { claims: { expiresAt } }: VerifiedToken,
+  { clock, clockToleranceMs }: VerifierOptions,
+): TokenRefusal | undefined {
+  if (clock.now() < expiresAt + clockToleranceMs) return undefined;
+  return { reason: "TOKEN_EXPIRED", cause: "the token expired while it was verified" };
 }
 
 /** Makes a principal of what was verified, and remembers it for as long as the same verification would say the same. */

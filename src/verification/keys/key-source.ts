@@ -73,10 +73,11 @@ export function createKeySource(options: KeySourceOptions): KeySource {
       failure = undefined;
       report(startedAt, published);
     } catch (error) {
-      if (!(error instanceof DiscoveryError)) throw error;
-      failure = { error, at: momentOf(clock) };
-      report(startedAt, published, error);
-      throw error;
+      // Nobody may be there to hear of it: what an issuer publishes must never end the process.
+      const known = error instanceof DiscoveryError ? error : unreadable(options.issuer);
+      failure = { error: known, at: momentOf(clock) };
+      report(startedAt, published, known);
+      throw known;
     }
   }
 
@@ -165,8 +166,11 @@ function waitBriefly(task: Promise<unknown>, ms: number, clock: Clock): Promise<
   });
 }
 
-function unavailable(error: unknown): TokenRefusal {
-  if (!(error instanceof DiscoveryError)) throw error;
+function unreadable(issuer: string): DiscoveryError {
+  return new DiscoveryError("unreachable", `the keys of ${issuer} cannot be read`);
+}
+
+function unavailable(error: DiscoveryError): TokenRefusal {
   return { reason: "AUTHORIZATION_SERVER_UNAVAILABLE", cause: error.message, retryAfterMs: failureCooldownMs };
 }
 

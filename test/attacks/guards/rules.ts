@@ -44,8 +44,8 @@ export const ruleGuards: Readonly<Record<string, Guard>> = {
     edit(file, ['rule.rule.onTokenExpiry === "keep"', "rule !== undefined"]),
   ),
   secrecy: edit("src/verification/verifier.ts", [
-    'return "reason" in result ? result :',
-    'return "reason" in result ? { ...result, cause: result.cause + token } :',
+    'if ("reason" in result) return result;',
+    'if ("reason" in result) return { ...result, cause: result.cause + token };',
   ]),
   audit: edit("src/verification/resource-server.ts", ["report?.({ call, rule, verdict, tokenCheck, refusal });", ""]),
 };

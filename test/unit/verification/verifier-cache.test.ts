@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Principal } from "../../../src/verification/principal.js";
 import type { Verdict } from "../../../src/verification/verifier.js";
 import { settle } from "../../support/fake-clock.js";
-import { down, json, mintKey, mintWeakRsaKey, signToken } from "../../support/issuer.js";
+import { down, hold, json, mintKey, mintWeakRsaKey, signToken } from "../../support/issuer.js";
 import { type Bench, claimsWith, createBench, headerWith, invalidBecause, key, mint, start } from "./harness.js";
 
 vi.mock("jose", async (importOriginal) => {
@@ -109,6 +109,28 @@ describe("a verifier that remembers tokens", () => {
     clock.advance(1);
     expect(await verify(token)).toMatchObject({ reason: "TOKEN_EXPIRED" });
     expect(signatures()).toBe(1);
+  });
+
+  it("refuses a token that expired while its keys were waited for", async () => {
+    const { verify, verifier, issuer, clock } = remembering();
+    const held = hold(issuer.jwks);
+    issuer.jwks = held.answer;
+    const token = mint(claimsWith({ exp: start + 60 }));
+    const late = verify(token);
+    await settle();
+    clock.advance(65_000);
+    held.release();
+    const expired = { reason: "TOKEN_EXPIRED", cause: "the token expired while it was verified" };
+    expect(await late).toEqual(expired);
+    expect(await verifier().verify(`Bearer ${token}`)).toMatchObject({ reason: "TOKEN_EXPIRED" });
+    const other = createBench({ maxCachedTokens: 10 });
+    const again = hold(other.issuer.jwks);
+    other.issuer.jwks = again.answer;
+    const inTime = other.verify(token);
+    await settle();
+    other.clock.advance(65_000 - 1);
+    again.release();
+    expect(await inTime).toMatchObject({ clientId: "order-service" });
   });
 
   it("refuses a token after the clock was set back to before it was issued", async () => {
